@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* link.h -- the seam under the drivers: one wire, however it is made
+ *
+ * link_modbus.c (RTU and TCP) is the real one, link_memory.c its peer for tests. A link is used
+ * by one thread at a time, except link_cancel().
+ */
+#ifndef DRIVERS_LINK_H
+#define DRIVERS_LINK_H
+
+#include "drivers/driver.h"
+
+struct link;
+
+/* One request and what may be answered. Times in milliseconds. */
+struct exchange {
+	uint8_t unit;
+	const uint8_t *req; /* function code and data */
+	size_t req_len;
+	uint8_t *rsp; /* at least 253 bytes */
+	size_t rsp_cap;
+	size_t expect;      /* length of a good answer's PDU; 0: not known beforehand (FC 17, 43) */
+	int timeout_ms;     /* request sent -> first byte of the answer */
+	int byte_timeout_ms; /* 0: automatic */
+	int min_gap_ms;     /* silence before the request, added to t3.5 */
+	int max_latency_ms; /* an answer may still come this long after the request */
+	int usual_ms;       /* the unit's usual latency, 0: unknown; see docs/architecture.md */
+	bool check_unit;    /* TCP: the answer's unit must match */
+	int latency_us;     /* out: request sent -> first byte */
+	int64_t arrived_ms; /* out: CLOCK_REALTIME of the answer's last byte */
+};
+
+struct link_ops {
+	int (*open)(struct link *link);
+	int (*transact)(struct link *link, struct exchange *ex);
+	void (*close)(struct link *link);
+	void (*destroy)(struct link *link);
+};
+
+struct link_stats { /* since creation */
+	uint64_t requests, answers, timeouts, crc_errors, protocol_errors, exceptions;
+	uint64_t stale_frames; /* late, foreign, doubled: seen and thrown away */
+	uint64_t noise_bytes, reopens;
+	bool echo; /* the adapter echoes our requests */
+	bool reset_soon; /* TCP: connections are reset right after they are made: somebody else polls */
+};
+
+struct link_rtu {
+	const char *device; /* path of a tty or pty */
+	int baud;
+	const char *format; /* "8N1" */
+};
+
+struct link_tcp {
+	const char *host;
+	uint16_t port;
+	int connect_timeout_ms;     /* 0: 3000 */
+	int pause_after_connect_ms;
+};
+
+/* Nothing is opened yet. NULL: out of memory. Strings are copied. */
+struct link *link_modbus_rtu_create(const struct link_rtu *spec);
+struct link *link_modbus_tcp_create(const struct link_tcp *spec);
+
+/* 0 or -errno: -EBUSY with the holder's name in link_holder(), -EACCES, -ENOENT, -ECONNREFUSED,
+ * -ETIMEDOUT, -ENXIO (name not found), -ECANCELED. Opening an open link does nothing. */
+int link_open(struct link *link);
+bool link_is_open(const struct link *link);
+/* Closes; the next link_open() starts afresh. */
+void link_close(struct link *link);
+void link_destroy(struct link *link); /* NULL is fine */
+/* Length of the answer's PDU or -errno, see device_transact(). After -EIO, -ENODEV, -ECONNRESET,
+ * -EPIPE, -ENOTCONN the link has closed itself. */
+int link_transact(struct link *link, struct exchange *ex);
+/* Any thread: running and coming calls return -ECANCELED within 0.5 s. */
+void link_cancel(struct link *link);
+/* Who holds the port, "octoprint (pid 812)", after -EBUSY; "" if not known. */
+const char *link_holder(const struct link *link);
+/* When the line may carry the next request to this unit (microseconds, CLOCK_MONOTONIC): after a
+ * time-out that is request + max_latency, so that a late answer is not taken for the next one. */
+int64_t link_unit_free_us(const struct link *link, uint8_t unit);
+void link_stats(const struct link *link, struct link_stats *out); /* the link's thread only */
+
+#endif

@@ -12,7 +12,7 @@
 
 enum activity { ACTIVITY_UNKNOWN, ACTIVITY_OFF, ACTIVITY_IDLE, ACTIVITY_BUSY, ACTIVITY_PAUSED };
 enum severity { SEVERITY_NONE, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_CRITICAL };
-enum stat { STAT_LAST, STAT_MEAN, STAT_MAX, STAT_P90 };
+enum statistic { STAT_LAST, STAT_MEAN, STAT_MAX, STAT_P90 };
 enum test { TEST_ABOVE, TEST_BELOW, TEST_EQUALS, TEST_NOT, TEST_ANY_OF, TEST_BIT };
 enum condition_kind { CONDITION_POINT, CONDITION_ACTIVITY, CONDITION_SOURCE, CONDITION_ALL, CONDITION_ANY };
 
@@ -32,7 +32,7 @@ struct condition {
 	size_t n_operands;
 	bool has_exit; /* usage rules: `below` beside `above` (or the reverse) is the exit level */
 	double exit;
-	enum stat stat;
+	enum statistic stat;
 	int64_t window_ms;
 	/* CONDITION_ACTIVITY */
 	enum activity activity;

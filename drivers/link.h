@@ -21,9 +21,9 @@ struct exchange {
 	size_t expect;      /* length of a good answer's PDU; 0: not known beforehand (FC 17, 43) */
 	int timeout_ms;     /* request sent -> first byte of the answer */
 	int byte_timeout_ms; /* 0: automatic */
-	int min_gap_ms;     /* silence before the request, added to t3.5 */
+	int min_gap_ms;     /* silence before the request where t3.5 is not enough */
 	int max_latency_ms; /* an answer may still come this long after the request */
-	int usual_ms;       /* the unit's usual latency, 0: unknown; see docs/architecture.md */
+	int usual_ms;       /* the unit's usual latency, 0: unknown. RTU: see link_rtu.c */
 	bool check_unit;    /* TCP: the answer's unit must match */
 	int latency_us;     /* out: request sent -> first byte */
 	int64_t arrived_ms; /* out: CLOCK_REALTIME of the answer's last byte */
@@ -34,6 +34,10 @@ struct link_ops {
 	int (*transact)(struct link *link, struct exchange *ex);
 	void (*close)(struct link *link);
 	void (*destroy)(struct link *link);
+	/* Lets time pass on an open line and throws away what arrives meanwhile. 0 or -errno. */
+	int (*wait)(struct link *link, int64_t until_us);
+	int64_t (*unit_free_us)(const struct link *link, uint8_t unit); /* NULL: always free */
+	int64_t (*wire_us)(const struct link *link, size_t chars);      /* NULL: no time */
 };
 
 struct link_stats { /* since creation */
@@ -65,12 +69,18 @@ struct link *link_modbus_tcp_create(const struct link_tcp *spec);
  * -ETIMEDOUT, -ENXIO (name not found), -ECANCELED. Opening an open link does nothing. */
 int link_open(struct link *link);
 bool link_is_open(const struct link *link);
+/* Grows with every opening: whoever sees it changed talks to a line, and perhaps to devices, that
+ * are not the ones it knew. */
+unsigned link_generation(const struct link *link);
 /* Closes; the next link_open() starts afresh. */
 void link_close(struct link *link);
 void link_destroy(struct link *link); /* NULL is fine */
 /* Length of the answer's PDU or -errno, see device_transact(). After -EIO, -ENODEV, -ECONNRESET,
- * -EPIPE, -ENOTCONN the link has closed itself. */
+ * -EPIPE, -ENOTCONN the link has closed itself; a TCP link also after -EPROTO and a cut answer.
+ * -EPERM: a request that is not a plain reading one (FC 1-4, 17, 43/14) is never sent. */
 int link_transact(struct link *link, struct exchange *ex);
+/* Lets time pass; what arrives meanwhile is thrown away. 0, -ECANCELED or another -errno. */
+int link_wait(struct link *link, int ms);
 /* Any thread: running and coming calls return -ECANCELED within 0.5 s. */
 void link_cancel(struct link *link);
 /* Who holds the port, "octoprint (pid 812)", after -EBUSY; "" if not known. */
@@ -78,6 +88,8 @@ const char *link_holder(const struct link *link);
 /* When the line may carry the next request to this unit (microseconds, CLOCK_MONOTONIC): after a
  * time-out that is request + max_latency, so that a late answer is not taken for the next one. */
 int64_t link_unit_free_us(const struct link *link, uint8_t unit);
+/* How long so many characters take on the wire, in microseconds; 0 on TCP. */
+int64_t link_wire_us(const struct link *link, size_t chars);
 void link_stats(const struct link *link, struct link_stats *out); /* the link's thread only */
 
 #endif

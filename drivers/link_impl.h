@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* link_impl.h -- what the kinds of links share; for link*.c only */
+#ifndef DRIVERS_LINK_IMPL_H
+#define DRIVERS_LINK_IMPL_H
+
+#include "drivers/link.h"
+
+#include <stdatomic.h>
+
+enum {
+	LINK_SLICE_MS = 250, /* longest wait without a look at the cancel flag */
+	LINK_HOLDER_MAX = 64,
+};
+
+/* First member of every kind of link. */
+struct link {
+	const struct link_ops *ops;
+	struct link_stats stats;
+	atomic_bool cancelled;
+	bool open;
+	unsigned generation; /* openings */
+	char holder[LINK_HOLDER_MAX];
+};
+
+int64_t link_mono_us(void);
+int64_t link_real_ms(void);
+bool link_is_cancelled(const struct link *link);
+/* Waits for `events` on fd (fd < 0: only waits) until the instant. The revents, 0 when the time is
+ * over, -ECANCELED, or -errno. */
+int link_poll(const struct link *link, int fd, short events, int64_t until_us);
+
+/* link_rtu.c. `adu` timing needs the line's speed. */
+struct link_port; /* link_modbus.c: the serial port itself */
+
+struct link_port *link_port_create(const struct link_rtu *spec);
+void link_port_destroy(struct link_port *port);
+/* Locks, opens and configures. The descriptor or -errno; -EBUSY fills in `holder`. */
+int link_port_open(struct link_port *port, char holder[LINK_HOLDER_MAX]);
+void link_port_close(struct link_port *port);
+
+/* port_lock.c: one process per port. Returns a descriptor that holds the lock, or -errno. */
+int port_lock(const char *path, char holder[LINK_HOLDER_MAX]);
+void port_unlock(int fd);
+
+/* resolve.c: getaddrinfo() that ends at its deadline. */
+struct addrinfo;
+int resolve_host(const struct link *link, const char *host, uint16_t port, int64_t until_us,
+	struct addrinfo **out);
+
+#endif

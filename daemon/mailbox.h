@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* mailbox.h -- the one place where data changes threads
+ *
+ * Intrusive first-in-first-out queues: whoever posts an item gives it away, whoever takes it owns
+ * it. An item is never in two queues. Nothing is allocated here, so a queue is bounded by what its
+ * posters own: two readings per device and group, one window of messages. A poster whose items
+ * are all on their way counts the loss itself (poller.c).
+ */
+#ifndef DAEMON_MAILBOX_H
+#define DAEMON_MAILBOX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+enum mail_kind {
+	MAIL_READING, /* struct poll_mail, from a bus */
+	MAIL_POLLSET, /* struct pollset, back from a bus */
+	MAIL_JOB,     /* struct line_job, done by a bus */
+	MAIL_MESSAGE, /* struct message: to the uplink, and back with its result */
+	MAIL_UPLINK   /* struct uplink_event */
+};
+
+struct mail {
+	struct mail *next;
+	enum mail_kind kind;
+};
+
+struct mailbox {
+	pthread_mutex_t lock;
+	struct mail *first, **last;
+	void (*wake)(void *arg); /* called by the poster when the queue was empty; any thread */
+	void *wake_arg;
+};
+
+void mailbox_init(struct mailbox *box, void (*wake)(void *), void *arg);
+void mailbox_finish(struct mailbox *box);
+/* Any thread. */
+void mailbox_post(struct mailbox *box, struct mail *mail);
+/* Everything that is there, oldest first, as a list; NULL if nothing. Any thread. */
+struct mail *mailbox_take(struct mailbox *box);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/* poller.c -- the thread of one bus
+ *
+ * Its life: open the link (once a second while that fails), ask schedule.c what is next, do it,
+ * post the reading. It sleeps on a condition variable, so that a new set, a job or the stop
+ * wakes it. Everything under `lock` is shared with the loop; the rest is the thread's own.
+ */
+#include "daemon/poller.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/clock.h"
+
+#define REOPEN_US 1000000
+#define STATS_EVERY_US 1000000
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STACK_BYTES (1024 * 1024)
+#else
+/* Address space, not memory: getaddrinfo(3) is the deepest that runs here. */
+#define STACK_BYTES (256 * 1024)
+#endif
+
+struct poller {
+	const struct bus_config *bus;
+	struct mailbox *inbox;
+	struct link *link;
+	pthread_t thread;
+	bool running;
+	atomic_bool stop;
+	atomic_llong alive_us;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct pollset *given; /* waits to be taken over */
+	struct line_job *jobs; /* wait to be done */
+	struct poller_stats stats;
+	struct device_stats *unit_stats; /* one per unit of the set in use */
+	size_t n_unit_stats;
+
+	/* the thread's own */
+	struct pollset *set;
+	struct schedule schedule;
+	int64_t next_open_us, next_stats_us, busy_us;
+	bool told_down;
+	bool stats_due;
+};
+
+static struct link *
+make_link(const struct bus_config *bus)
+{
+	if (bus->type == BUS_MODBUS_RTU) {
+		struct link_rtu spec = {
+		        .device = bus->device, .baud = bus->baud, .format = bus->format};
+		return link_modbus_rtu_create(&spec);
+	}
+	struct link_tcp spec = {.host = bus->host, .port = (uint16_t)bus->port};
+	return link_modbus_tcp_create(&spec);
+}
+
+struct poller *
+poller_create(const struct bus_config *bus, struct mailbox *inbox)
+{
+	pthread_condattr_t attr;
+	struct poller *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->link = make_link(bus);
+	if (!p->link) {
+		free(p);
+		return NULL;
+	}
+	p->bus = bus;
+	p->inbox = inbox;
+	p->stats.rc = -ENOTCONN;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return p;
+}
+
+/* ---- readings ------------------------------------------------------------------------------ */
+
+static struct poll_mail *
+take_mail(struct poller *p, struct polled_unit *unit)
+{
+	pthread_mutex_lock(&p->lock);
+	struct poll_mail *mail = unit->free;
+	if (mail)
+		unit->free = mail->free_next;
+	else
+		p->stats.lost_readings++;
+	pthread_mutex_unlock(&p->lock);
+	return mail;
+}
+
+void
+poller_return(struct poller *p, struct poll_mail *mail)
+{
+	pthread_mutex_lock(&p->lock);
+	mail->free_next = mail->unit->free;
+	mail->unit->free = mail;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void
+post_reading(struct poller *p, struct poll_mail *mail)
+{
+	mail->mail.kind = MAIL_READING;
+	mailbox_post(p->inbox, &mail->mail);
+}
+
+/* A reading that says why a whole unit has no values. */
+static void
+post_failure(struct poller *p, struct polled_unit *unit, unsigned group, int rc)
+{
+	struct poll_mail *mail = take_mail(p, unit);
+	if (!mail)
+		return;
+	struct reading *r = mail->reading;
+	r->group = group;
+	r->rc = rc;
+	r->fail = (uint8_t)device_fail(rc);
+	r->exception = 0;
+	r->ts_ms = clock_wall_ms();
+	r->mono_us = clock_mono_us();
+	r->n = 0;
+	post_reading(p, mail);
+}
+
+/* ---- statistics ---------------------------------------------------------------------------- */
+
+static void
+publish_stats(struct poller *p, int64_t now_us)
+{
+	struct device_stats ds;
+	int worst95 = 0, worst50 = 0, max = 0;
+	uint64_t missed = 0;
+	for (size_t i = 0; i < p->schedule.n_entries; i++)
+		missed += p->schedule.entries[i].missed;
+	pthread_mutex_lock(&p->lock);
+	link_stats(p->link, &p->stats.link);
+	for (size_t i = 0; p->set && i < p->set->n_units && i < p->n_unit_stats; i++) {
+		device_stats(p->set->units[i]->device, &ds);
+		p->unit_stats[i] = ds;
+		worst50 = ds.latency_p50_us > worst50 ? ds.latency_p50_us : worst50;
+		worst95 = ds.latency_p95_us > worst95 ? ds.latency_p95_us : worst95;
+		max = ds.latency_max_us > max ? ds.latency_max_us : max;
+	}
+	p->stats.latency_p50_us = worst50;
+	p->stats.latency_p95_us = worst95;
+	p->stats.latency_max_us = max;
+	p->stats.missed = missed;
+	p->stats.busy_us = p->busy_us;
+	pthread_mutex_unlock(&p->lock);
+	p->next_stats_us = now_us + STATS_EVERY_US;
+}
+
+static void
+tell_link(struct poller *p, bool up, int rc)
+{
+	pthread_mutex_lock(&p->lock);
+	p->stats.up = up;
+	p->stats.rc = rc;
+	snprintf(p->stats.holder, sizeof(p->stats.holder), "%s", up ? "" : link_holder(p->link));
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+poller_stats(struct poller *p, struct poller_stats *out)
+{
+	pthread_mutex_lock(&p->lock);
+	*out = p->stats;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+poller_device_stats(struct poller *p, const struct polled_unit *unit, struct device_stats *out)
+{
+	pthread_mutex_lock(&p->lock);
+	if (unit->index < p->n_unit_stats)
+		*out = p->unit_stats[unit->index];
+	else
+		memset(out, 0, sizeof(*out));
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- the thread ---------------------------------------------------------------------------- */
+
+/* Every unit of a line that is down has failed; said once when it goes down, and then once a
+ * second so that the failures count. */
+static void
+line_is_down(struct poller *p, int rc)
+{
+	tell_link(p, false, rc);
+	for (size_t i = 0; i < p->set->n_units; i++)
+		post_failure(p, p->set->units[i], 0, rc);
+}
+
+static bool
+line_is_up(struct poller *p, int64_t now_us)
+{
+	if (link_is_open(p->link))
+		return true;
+	if (now_us < p->next_open_us)
+		return false;
+	int rc = link_open(p->link);
+	if (rc == -ECANCELED)
+		return false;
+	if (rc < 0) {
+		p->next_open_us = clock_mono_us() + REOPEN_US;
+		line_is_down(p, rc);
+		return false;
+	}
+	tell_link(p, true, 0);
+	schedule_wake(&p->schedule, clock_mono_us());
+	return true;
+}
+
+static int64_t
+probe_cost_us(void *arg, size_t unit)
+{
+	struct poller *p = arg;
+	return (int64_t)device_probe_timeout_ms(p->set->units[unit]->device) * 1000;
+}
+
+static int64_t
+unit_free_us(struct poller *p, const struct polled_unit *unit)
+{
+	return link_unit_free_us(p->link, (uint8_t)unit->source->unit);
+}
+
+static void
+do_poll(struct poller *p, size_t entry, int64_t start_us)
+{
+	struct schedule_entry *e = &p->schedule.entries[entry];
+	struct polled_unit *unit = p->set->units[e->unit];
+	struct poll_mail *mail = take_mail(p, unit);
+	int rc = -EAGAIN; /* the loop is behind: this poll is lost and counted */
+	if (mail) {
+		rc = device_poll(unit->device, e->group, mail->reading);
+		if (rc == -ECANCELED)
+			poller_return(p, mail);
+		else
+			post_reading(p, mail);
+	}
+	int64_t end_us = clock_mono_us();
+	p->busy_us += end_us - start_us;
+	if (rc != -ECANCELED)
+		schedule_polled(&p->schedule, entry, end_us, rc == 0 || rc == -EAGAIN,
+		        unit_free_us(p, unit));
+}
+
+static void
+do_probe(struct poller *p, size_t index, int64_t start_us)
+{
+	struct polled_unit *unit = p->set->units[index];
+	int rc = device_probe(unit->device, device_probe_timeout_ms(unit->device));
+	int64_t end_us = clock_mono_us();
+	p->busy_us += end_us - start_us;
+	if (rc == -ECANCELED)
+		return;
+	schedule_probed(&p->schedule, index, start_us, end_us, rc == 0, unit_free_us(p, unit));
+	if (rc < 0)
+		post_failure(p, unit, 0, rc);
+}
+
+static struct line_job *
+peek_job(struct poller *p)
+{
+	pthread_mutex_lock(&p->lock);
+	struct line_job *job = p->jobs;
+	pthread_mutex_unlock(&p->lock);
+	return job;
+}
+
+static void
+do_job(struct poller *p, struct line_job *job, int64_t start_us)
+{
+	int rc = job->step(job, p->link, p->set);
+	int64_t end_us = clock_mono_us();
+	schedule_job_ran(&p->schedule, start_us, end_us);
+	if (rc == -EAGAIN)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->jobs = job->next;
+	pthread_mutex_unlock(&p->lock);
+	job->rc = rc;
+	job->mail.kind = MAIL_JOB;
+	mailbox_post(p->inbox, &job->mail);
+}
+
+static void
+take_over(struct poller *p, struct pollset *set)
+{
+	struct pollset *old = p->set;
+	int64_t now_us = clock_mono_us();
+	struct device_stats *unit_stats = calloc(set->n_units ? set->n_units : 1, sizeof(*unit_stats));
+	p->set = set;
+	schedule_init(&p->schedule, set->entries, set->n_entries, set->states, set->n_units, now_us);
+	pthread_mutex_lock(&p->lock);
+	free(p->unit_stats);
+	p->unit_stats = unit_stats;
+	p->n_unit_stats = unit_stats ? set->n_units : 0;
+	pthread_mutex_unlock(&p->lock);
+	if (old) {
+		old->mail.kind = MAIL_POLLSET;
+		mailbox_post(p->inbox, &old->mail);
+	}
+}
+
+/* Sleeps until `until_us` or until there is something new. */
+static void
+wait_until(struct poller *p, int64_t until_us, bool job_waits)
+{
+	struct timespec ts = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	pthread_mutex_lock(&p->lock);
+	while (!atomic_load(&p->stop) && !p->given && (job_waits || !p->jobs)) {
+		if (pthread_cond_timedwait(&p->wake, &p->lock, &ts) == ETIMEDOUT)
+			break;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static bool
+try_job(struct poller *p, int64_t now_us, bool *waits)
+{
+	struct line_job *job = peek_job(p);
+	*waits = job != NULL;
+	if (!job || !schedule_job_may_run(&p->schedule, now_us, job->cost_us))
+		return false;
+	do_job(p, job, now_us);
+	return true;
+}
+
+static int64_t
+min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One thing at a time: a poll or probe that is due, else a job, else sleep. */
+static void
+do_next(struct poller *p, int64_t now_us)
+{
+	bool job_waits = false;
+	bool up = line_is_up(p, now_us);
+	now_us = clock_mono_us();
+	struct schedule_next next = {.what = SCHEDULE_WAIT, .until_us = p->next_open_us};
+	if (up)
+		next = schedule_next(&p->schedule, now_us, probe_cost_us, p);
+	/* A job goes first when its share allows it: it has waited for four times its last step. */
+	if (try_job(p, now_us, &job_waits))
+		return;
+	if (next.what == SCHEDULE_POLL) {
+		do_poll(p, next.index, now_us);
+	} else if (next.what == SCHEDULE_PROBE) {
+		do_probe(p, next.index, now_us);
+	} else {
+		if (p->stats_due)
+			publish_stats(p, now_us);
+		int64_t until = min64(next.until_us, now_us + 10 * STATS_EVERY_US);
+		if (job_waits)
+			until = min64(until, p->schedule.job_free_us);
+		wait_until(p, until, job_waits);
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct poller *p = arg;
+	while (!atomic_load(&p->stop)) {
+		pthread_mutex_lock(&p->lock);
+		struct pollset *given = p->given;
+		p->given = NULL;
+		pthread_mutex_unlock(&p->lock);
+		if (given)
+			take_over(p, given);
+		int64_t now_us = clock_mono_us();
+		atomic_store_explicit(&p->alive_us, now_us, memory_order_relaxed);
+		p->stats_due = now_us >= p->next_stats_us;
+		if (p->stats_due && now_us >= p->next_stats_us + STATS_EVERY_US)
+			publish_stats(p, now_us); /* never idle: once in two seconds all the same */
+		do_next(p, now_us);
+	}
+	link_close(p->link);
+	return NULL;
+}
+
+/* ---- from the loop ------------------------------------------------------------------------- */
+
+static int
+start_thread(struct poller *p)
+{
+	pthread_attr_t attr;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	p->stats.started_us = clock_mono_us();
+	atomic_store(&p->alive_us, p->stats.started_us);
+	int rc = pthread_create(&p->thread, &attr, run, p);
+	pthread_attr_destroy(&attr);
+	if (rc == 0) {
+		char name[16];
+		snprintf(name, sizeof(name), "bus:%.11s", p->bus->id);
+		pthread_setname_np(p->thread, name);
+		p->running = true;
+	}
+	return -rc;
+}
+
+int
+poller_give(struct poller *p, struct pollset *set)
+{
+	set->poller = p;
+	pthread_mutex_lock(&p->lock);
+	p->given = set;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	return p->running ? 0 : start_thread(p);
+}
+
+void
+poller_run_job(struct poller *p, struct line_job *job)
+{
+	job->next = NULL;
+	pthread_mutex_lock(&p->lock);
+	struct line_job **last = &p->jobs;
+	while (*last)
+		last = &(*last)->next;
+	*last = job;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+poller_rebase(struct poller *p, const struct bus_config *bus)
+{
+	p->bus = bus; /* read by the loop only, once the thread runs */
+}
+
+const struct bus_config *
+poller_bus(const struct poller *p)
+{
+	return p->bus;
+}
+
+int64_t
+poller_alive_us(const struct poller *p)
+{
+	return atomic_load_explicit(&p->alive_us, memory_order_relaxed);
+}
+
+void
+poller_cancel(struct poller *p)
+{
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->stop, true);
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	link_cancel(p->link);
+}
+
+bool
+poller_join(struct poller *p, int64_t deadline_us)
+{
+	/* pthread_timedjoin_np wants CLOCK_REALTIME; a clock step may shorten or lengthen this. */
+	int64_t wall_us = clock_wall_ms() * 1000 + (deadline_us - clock_mono_us());
+	struct timespec ts = {.tv_sec = wall_us / 1000000, .tv_nsec = wall_us % 1000000 * 1000};
+	if (!p->running)
+		return true;
+	if (pthread_timedjoin_np(p->thread, NULL, &ts) != 0)
+		return false;
+	p->running = false;
+	return true;
+}
+
+void
+pollset_destroy(struct pollset *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->n_units; i++) {
+		struct polled_unit *u = set->units[i];
+		if (!u)
+			continue;
+		for (size_t k = 0; k < 2; k++)
+			reading_destroy(u->mails[k].reading);
+		device_destroy(u->device);
+		free(u->taps);
+		free(u);
+	}
+	free(set->units);
+	free(set->entries);
+	free(set->states);
+	free(set);
+}
+
+void
+poller_destroy(struct poller *p)
+{
+	if (!p)
+		return;
+	pollset_destroy(p->set);
+	pollset_destroy(p->given);
+	link_destroy(p->link);
+	free(p->unit_stats);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}

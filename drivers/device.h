@@ -16,14 +16,14 @@ struct reading {
 	struct reading *next; /* owner's list */
 	void *owner;          /* the poller's, not touched here */
 	unsigned group;
-	int rc;               /* 0: it answered; else the -errno of the poll */
-	uint8_t fail;         /* enum fail that rc means, FAIL_NONE with 0 */
+	int rc;       /* 0: it answered; else the -errno of the poll */
+	uint8_t fail; /* enum fail that rc means, FAIL_NONE with 0 */
 	uint8_t exception;
-	int64_t ts_ms;        /* CLOCK_REALTIME, arrival of the last answer; of the failure if none */
-	int64_t mono_us;      /* CLOCK_MONOTONIC of the same moment */
-	size_t n;             /* values[k] belongs to device_group_points()[k] */
+	int64_t ts_ms;   /* CLOCK_REALTIME, arrival of the last answer; of the failure if none */
+	int64_t mono_us; /* CLOCK_MONOTONIC of the same moment */
+	size_t n;        /* values[k] belongs to device_group_points()[k] */
 	struct value *values;
-	char *text;           /* room for strings */
+	char *text; /* room for strings */
 	size_t text_len, text_cap;
 };
 
@@ -38,10 +38,11 @@ struct device_spec {
 };
 
 struct device_stats {
-	uint64_t polls, requests, answers, timeouts, crc_errors, exceptions, protocol_errors, retries;
+	uint64_t polls, requests, answers, timeouts, crc_errors, exceptions, protocol_errors,
+		retries;
 	uint8_t last_exception;
 	int latency_p50_us, latency_p95_us, latency_max_us; /* of the last 64 answers */
-	int64_t last_answer_mono_us; /* 0: never */
+	int64_t last_answer_mono_us;                        /* 0: never */
 };
 
 /* `link` is borrowed and must outlive the device. NULL: out of memory. */

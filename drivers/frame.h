@@ -15,7 +15,7 @@ enum {
 	FRAME_PDU_MAX = 253,
 	FRAME_RTU_MAX = 256,
 	FRAME_TCP_MAX = 260,
-	FRAME_MBAP = 7, /* transaction, protocol, length, unit */
+	FRAME_MBAP = 7,         /* transaction, protocol, length, unit */
 	FRAME_EXCEPTION = 0x80, /* this bit of the function code marks an exception answer */
 	FRAME_FC_SERVER_ID = 17,
 	FRAME_FC_MEI = 43,
@@ -32,7 +32,8 @@ size_t frame_expected(const uint8_t *pdu, size_t len);
 /* Both return the length of the frame; adu has room for FRAME_RTU_MAX / FRAME_TCP_MAX bytes and
  * len is at most FRAME_PDU_MAX. */
 size_t frame_build_rtu(uint8_t *adu, uint8_t unit, const uint8_t *pdu, size_t len);
-size_t frame_build_tcp(uint8_t *adu, uint16_t transaction, uint8_t unit, const uint8_t *pdu, size_t len);
+size_t frame_build_tcp(
+	uint8_t *adu, uint16_t transaction, uint8_t unit, const uint8_t *pdu, size_t len);
 
 /* What we wait for. */
 struct frame_want {

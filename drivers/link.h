@@ -18,15 +18,15 @@ struct exchange {
 	size_t req_len;
 	uint8_t *rsp; /* at least 253 bytes */
 	size_t rsp_cap;
-	size_t expect;      /* length of a good answer's PDU; 0: not known beforehand (FC 17, 43) */
-	int timeout_ms;     /* request sent -> first byte of the answer */
+	size_t expect;  /* length of a good answer's PDU; 0: not known beforehand (FC 17, 43) */
+	int timeout_ms; /* request sent -> first byte of the answer */
 	int byte_timeout_ms; /* 0: automatic */
-	int min_gap_ms;     /* silence before the request where t3.5 is not enough */
-	int max_latency_ms; /* an answer may still come this long after the request */
-	int usual_ms;       /* the unit's usual latency, 0: unknown. RTU: see link_rtu.c */
-	bool check_unit;    /* TCP: the answer's unit must match */
-	int latency_us;     /* out: request sent -> first byte */
-	int64_t arrived_ms; /* out: CLOCK_REALTIME of the answer's last byte */
+	int min_gap_ms;      /* silence before the request where t3.5 is not enough */
+	int max_latency_ms;  /* an answer may still come this long after the request */
+	int usual_ms;        /* the unit's usual latency, 0: unknown. RTU: see link_rtu.c */
+	bool check_unit;     /* TCP: the answer's unit must match */
+	int latency_us;      /* out: request sent -> first byte */
+	int64_t arrived_ms;  /* out: CLOCK_REALTIME of the answer's last byte */
 };
 
 struct link_ops {
@@ -44,8 +44,9 @@ struct link_stats { /* since creation */
 	uint64_t requests, answers, timeouts, crc_errors, protocol_errors, exceptions;
 	uint64_t stale_frames; /* late, foreign, doubled: seen and thrown away */
 	uint64_t noise_bytes, reopens;
-	bool echo; /* the adapter echoes our requests */
-	bool reset_soon; /* TCP: connections are reset right after they are made: somebody else polls */
+	bool echo;       /* the adapter echoes our requests */
+	bool reset_soon; /* TCP: connections are reset right after they are made: somebody else
+			    polls */
 };
 
 struct link_rtu {
@@ -57,7 +58,7 @@ struct link_rtu {
 struct link_tcp {
 	const char *host;
 	uint16_t port;
-	int connect_timeout_ms;     /* 0: 3000 */
+	int connect_timeout_ms; /* 0: 3000 */
 	int pause_after_connect_ms;
 };
 

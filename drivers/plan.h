@@ -35,8 +35,8 @@ struct plan_hints {
 };
 
 /* `wanted`: one byte per profile point, NULL: all enabled ones. NULL on out of memory. */
-struct plan *plan_create(const struct profile *profile, const uint8_t *wanted,
-                         const struct plan_hints *hints);
+struct plan *plan_create(
+	const struct profile *profile, const uint8_t *wanted, const struct plan_hints *hints);
 void plan_destroy(struct plan *plan);
 
 /* Time that one request takes on its bus, in microseconds, without the unit's own latency:
@@ -45,5 +45,7 @@ int64_t plan_rtu_us(const struct request *req, int baud, const char *format);
 /* t3.5 in microseconds: 3.5 characters, fixed 1750 above 19200 baud (MODBUS over serial line
  * V1.02, 2.5.1.1). */
 int64_t plan_t35_us(int baud, const char *format);
+/* One character, "8N1": start, data, parity, stop bits; in nanoseconds. */
+int64_t plan_char_ns(int baud, const char *format);
 
 #endif

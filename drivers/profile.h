@@ -9,8 +9,20 @@
 #include "drivers/driver.h"
 
 enum reg_type {
-	REG_BOOL, REG_U8H, REG_U8L, REG_U16, REG_S16, REG_U32, REG_S32, REG_U64, REG_S64,
-	REG_F32, REG_F64, REG_BCD16, REG_BCD32, REG_STRING
+	REG_BOOL,
+	REG_U8H,
+	REG_U8L,
+	REG_U16,
+	REG_S16,
+	REG_U32,
+	REG_S32,
+	REG_U64,
+	REG_S64,
+	REG_F32,
+	REG_F64,
+	REG_BCD16,
+	REG_BCD32,
+	REG_STRING
 };
 /* Bytes on the wire: A is the most significant byte of a 32-bit value; for 64 bits the same rule
  * is repeated over the words (CDAB: least significant word first). */
@@ -31,9 +43,9 @@ struct reg_point {
 	uint16_t count;   /* registers or bits, from type */
 	enum reg_type type;
 	enum reg_order order;
-	uint8_t chars; /* strings: characters per register, 1 or 2 */
+	uint8_t chars;        /* strings: characters per register, 1 or 2 */
 	uint8_t shift, width; /* bits taken before scaling; width 0: all */
-	uint8_t decimals; /* of `scale`, for printing */
+	uint8_t decimals;     /* of `scale`, for printing */
 	enum decode_rule decode;
 	double scale;  /* times the factor from the profile's unit to the published one */
 	double offset; /* after scale, in the published unit */
@@ -60,7 +72,7 @@ struct identify {
 	struct reg_point reg; /* IDENTIFY_REGISTER: table, address, type, order */
 	uint64_t *any_of;
 	size_t n_any_of;
-	uint8_t object;                /* IDENTIFY_FC43 */
+	uint8_t object;               /* IDENTIFY_FC43 */
 	const char *contains, *regex; /* text rules; NULL: none */
 };
 

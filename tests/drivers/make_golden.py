@@ -176,7 +176,7 @@ def sdm_single(extra):
         a.f32("input", address, x, point, factor=factor)
     b = Case("no number, and beyond the range")
     b.f32("input", 0x00, NAN, "voltage_v", NA)
-    b.f32("input", 0x06, math.inf, "current_a", NA)
+    b.f32("input", 0x06, math.inf, "current_a", SENSOR)
     b.f32("input", 0x0C, 1e9, "power_w", RANGE)
     b.f32("input", 0x46, 0.0, "frequency_hz", "0")
     return a, b

@@ -54,6 +54,11 @@ size_t device_groups(const struct device *dev);
 const uint16_t *device_group_points(const struct device *dev, unsigned group, size_t *n);
 size_t device_requests(const struct device *dev, unsigned group); /* now planned */
 
+/* A group of period 0 is read once after each (re)connection: true while it waits for that. Ask
+ * after every poll of the device and poll the group then; it becomes true again when the link was
+ * opened anew or the device was silent for three polls. Always false for other groups. */
+bool device_once_due(const struct device *dev, unsigned group);
+
 /* A reading that fits every group of this device; freed with reading_destroy(). */
 struct reading *reading_create(const struct device *dev);
 void reading_destroy(struct reading *r);

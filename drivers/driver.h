@@ -157,5 +157,8 @@ void device_refuse(struct device *dev, const struct request *req, int rc, unsign
  * length of the answer in `rsp` (>= 1; an exception answer is an answer), or -ETIMEDOUT, -EBADMSG
  * (broken frame), -EPROTO, -EIO / -ENODEV / -ECONNRESET … (link), -ECANCELED. */
 int device_transact(struct device *dev, const uint8_t *req, size_t len, uint8_t *rsp, size_t cap);
+/* Before the same request is sent once more: counts it and lets `pause_ms` pass. False if it must
+ * not be repeated now: the link is closed or being stopped, or the unit has to be left alone. */
+bool device_retry(struct device *dev, int pause_ms);
 
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c -- every driver by its name: a new driver is one line here */
+#include "drivers/registry.h"
+
+#include <string.h>
+
+extern const struct driver driver_modbus;
+
+/* Known to the configuration, but nothing polls them yet: poll is NULL. */
+static const struct driver announced[] = {
+	{.name = "marlin",
+		.summary = "3D printers with Marlin firmware, on USB serial",
+		.link = LINK_SERIAL},
+	{.name = "grbl",
+		.summary = "CNC machines and lasers with Grbl, on USB serial",
+		.link = LINK_SERIAL},
+	{.name = "icharger", .summary = "iCharger battery chargers, on USB HID", .link = LINK_HID},
+	{.name = "skyrc", .summary = "SkyRC battery chargers, on USB HID", .link = LINK_HID},
+};
+
+static const struct driver *const drivers[] = {
+	&driver_modbus,
+	&announced[0],
+	&announced[1],
+	&announced[2],
+	&announced[3],
+};
+
+const struct driver *
+registry_at(size_t i)
+{
+	return i < sizeof(drivers) / sizeof(drivers[0]) ? drivers[i] : NULL;
+}
+
+const struct driver *
+registry_find(const char *name)
+{
+	const struct driver *d;
+
+	for (size_t i = 0; (d = registry_at(i)); i++) {
+		if (strcmp(d->name, name) == 0)
+			return d;
+	}
+	return NULL;
+}

@@ -111,7 +111,7 @@ stats(struct call *call)
 static const char *
 quit(struct call *call)
 {
-	loop_stop(call->w->loop);
+	reactor_stop(call->w->reactor);
 	return NULL;
 }
 
@@ -189,7 +189,7 @@ struct client {
 
 struct command_server {
 	struct world *w;
-	struct loop *loop;
+	struct reactor *reactor;
 	struct watch watch;
 	bool bound;
 	struct client *clients;
@@ -219,8 +219,8 @@ drop(struct client *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	loop_close(c->server->loop, &c->watch);
-	loop_free_later(c->server->loop, c);
+	reactor_close(c->server->reactor, &c->watch);
+	reactor_free_later(c->server->reactor, c);
 }
 
 static void
@@ -268,7 +268,7 @@ add_client(struct command_server *s, int in, int out)
 	c->watch = (struct watch){in, on_readable};
 	c->server = s;
 	c->out = out;
-	int rc = loop_watch(s->loop, &c->watch, EPOLLIN);
+	int rc = reactor_watch(s->reactor, &c->watch, EPOLLIN);
 	if (rc) {
 		free(c);
 		return rc;
@@ -306,11 +306,11 @@ open_socket(struct command_server *s)
 	if (bind(s->watch.fd, (struct sockaddr *)&addr, sizeof addr) || listen(s->watch.fd, 8))
 		return -errno;
 	s->bound = true;
-	return loop_watch(s->loop, &s->watch, EPOLLIN);
+	return reactor_watch(s->reactor, &s->watch, EPOLLIN);
 }
 
 struct command_server *
-command_server_create(struct world *w, struct loop *loop, const char *path, bool from_stdin)
+command_server_create(struct world *w, struct reactor *reactor, const char *path, bool from_stdin)
 {
 	struct command_server *s = calloc(1, sizeof *s);
 	int rc = -ENAMETOOLONG;
@@ -318,7 +318,7 @@ command_server_create(struct world *w, struct loop *loop, const char *path, bool
 	if (!s)
 		return NULL;
 	s->w = w;
-	s->loop = loop;
+	s->reactor = reactor;
 	s->watch = (struct watch){-1, on_connection};
 	if (snprintf(s->path, sizeof s->path, "%s", path) < (int)sizeof s->path)
 		rc = open_socket(s);
@@ -341,6 +341,6 @@ command_server_destroy(struct command_server *s)
 		drop(s->clients);
 	if (s->bound)
 		unlink(s->path);
-	loop_close(s->loop, &s->watch);
+	reactor_close(s->reactor, &s->watch);
 	free(s);
 }

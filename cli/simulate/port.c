@@ -28,7 +28,7 @@ port_answer(struct port *p, struct unit *u, const struct asked *asked, struct re
 {
 	u->stats.requests++;
 	u->stats.last_request_ms = realtime_ms();
-	unit_refresh(u, (double)(loop_now_us() - p->start_us) / 1e6);
+	unit_refresh(u, (double)(reactor_now_us() - p->start_us) / 1e6);
 	fault_reply(u, asked, out);
 }
 

@@ -3,7 +3,7 @@
 #ifndef CLI_SIMULATE_PORT_H
 #define CLI_SIMULATE_PORT_H
 
-#include "cli/simulate/loop.h"
+#include "cli/simulate/reactor.h"
 #include "cli/simulate/unit.h"
 
 struct port_stats {
@@ -22,7 +22,7 @@ struct port {
 	struct unit *units;
 	struct port_stats stats;
 	const struct port_ops *ops;
-	struct loop *loop;
+	struct reactor *reactor;
 	int64_t start_us; /* of the simulation: t = 0 */
 	char place[108];  /* the path of the pty's symlink, or "127.0.0.1:PORT" */
 	int tcp_port;     /* 0: a line */
@@ -44,8 +44,8 @@ struct rtu_spec {
 };
 
 /* Both are open when they return; NULL: errno says why. */
-struct port *port_rtu_create(struct loop *loop, const struct rtu_spec *spec);
-struct port *port_tcp_create(struct loop *loop, const char *id, int tcp_port);
+struct port *port_rtu_create(struct reactor *reactor, const struct rtu_spec *spec);
+struct port *port_tcp_create(struct reactor *reactor, const char *id, int tcp_port);
 /* Removes what it made in the file system and its units. */
 void port_destroy(struct port *p);
 struct unit *port_find(const struct port *p, uint8_t id);

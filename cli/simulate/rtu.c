@@ -66,7 +66,7 @@ forget(struct line *l, struct sending *s)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	loop_disarm(l->port.loop, &s->timer);
+	reactor_disarm(l->port.reactor, &s->timer);
 	free(s);
 }
 
@@ -85,7 +85,7 @@ arm_piece(struct sending *s)
 {
 	int64_t at = s->start_us + (int64_t)((double)(s->sent + piece(s)) * s->byte_us);
 
-	loop_arm(s->line->port.loop, &s->timer, at);
+	reactor_arm(s->line->port.reactor, &s->timer, at);
 }
 
 static void
@@ -96,7 +96,7 @@ on_time(struct timer *t)
 
 	if (!s->start_us) {
 		if (l->wire_end_us > t->at_us) { /* somebody else is on the wire */
-			loop_arm(l->port.loop, t, l->wire_end_us + l->t35_us);
+			reactor_arm(l->port.reactor, t, l->wire_end_us + l->t35_us);
 			return;
 		}
 		s->start_us = t->at_us;
@@ -119,7 +119,7 @@ on_time(struct timer *t)
 static void
 send_at(struct line *l, const struct reply_piece *p, int64_t at_us, int64_t trickle_us)
 {
-	bool at_once = !l->timing && !trickle_us && at_us <= loop_now_us();
+	bool at_once = !l->timing && !trickle_us && at_us <= reactor_now_us();
 
 	if (at_once || p->at_once) {
 		put(l, p->bytes, p->len);
@@ -135,7 +135,7 @@ send_at(struct line *l, const struct reply_piece *p, int64_t at_us, int64_t tric
 	s->timer.fire = on_time;
 	s->next = l->sendings;
 	l->sendings = s;
-	if (loop_arm(l->port.loop, &s->timer, at_us))
+	if (reactor_arm(l->port.reactor, &s->timer, at_us))
 		forget(l, s);
 }
 
@@ -236,7 +236,7 @@ static void
 on_readable(struct watch *w, uint32_t events)
 {
 	struct line *l = (struct line *)((char *)w - offsetof(struct line, watch));
-	int64_t now = loop_now_us();
+	int64_t now = reactor_now_us();
 
 	(void)events;
 	if (l->rx_len && now - l->rx_last_us > STALE_US) {
@@ -273,9 +273,10 @@ open_pty(struct line *l)
 	fcntl(l->slave, F_SETFD, FD_CLOEXEC);
 	if (!lstat(l->port.place, &st) && S_ISLNK(st.st_mode)) /* of a simulator that was killed */
 		unlink(l->port.place);
-	if (symlink(l->tty, l->port.place) || (rc = loop_watch(l->port.loop, &l->watch, EPOLLIN))) {
+	if (symlink(l->tty, l->port.place) ||
+		(rc = reactor_watch(l->port.reactor, &l->watch, EPOLLIN))) {
 		rc = rc ? rc : -errno;
-		loop_close(l->port.loop, &l->watch);
+		reactor_close(l->port.reactor, &l->watch);
 		close(l->slave);
 	}
 	return rc;
@@ -293,7 +294,7 @@ close_pty(struct line *l)
 		return;
 	if (n > 0 && (size_t)n == strlen(l->tty) && !memcmp(target, l->tty, (size_t)n))
 		unlink(l->port.place);
-	loop_close(l->port.loop, &l->watch);
+	reactor_close(l->port.reactor, &l->watch);
 	close(l->slave);
 	l->rx_len = 0;
 }
@@ -331,15 +332,15 @@ bits_per_char(const char *format)
 }
 
 struct port *
-port_rtu_create(struct loop *loop, const struct rtu_spec *spec)
+port_rtu_create(struct reactor *reactor, const struct rtu_spec *spec)
 {
 	struct line *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
-	l->port.loop = loop;
+	l->port.reactor = reactor;
 	l->port.ops = &line_ops;
-	l->port.start_us = loop_now_us();
+	l->port.start_us = reactor_now_us();
 	l->port.baud = spec->baud;
 	snprintf(l->port.id, sizeof l->port.id, "%s", spec->id);
 	snprintf(l->port.format, sizeof l->port.format, "%s", spec->format);

@@ -105,7 +105,7 @@ announce(const struct call *call, const struct world *w)
 }
 
 static int
-run(struct call *call, struct loop *loop)
+run(struct call *call, struct reactor *reactor)
 {
 	struct problems problems = {0};
 	struct world world = {0};
@@ -113,17 +113,17 @@ run(struct call *call, struct loop *loop)
 
 	/* The socket first: it tells whether another simulator uses this directory. */
 	struct command_server *server =
-		command_server_create(&world, loop, call->socket, call->from_stdin);
+		command_server_create(&world, reactor, call->socket, call->from_stdin);
 	if (!server)
 		return cli_fail(errno == EADDRINUSE ? CLI_HELD : cli_exit_for(-errno),
 			"simulate: %s: %s", call->socket,
 			errno == EADDRINUSE ? "a simulator runs there" : strerror(errno));
-	if (world_open(&world, &call->options, loop, &problems)) {
+	if (world_open(&world, &call->options, reactor, &problems)) {
 		problems_print(&problems, stderr);
 		code = CLI_CONFIG;
 	} else {
 		code = announce(call, &world);
-		if (code == CLI_FINE && loop_run(loop))
+		if (code == CLI_FINE && reactor_run(reactor))
 			code = cli_fail(CLI_OTHER, "simulate: %s", strerror(errno));
 	}
 	command_server_destroy(server);
@@ -149,11 +149,11 @@ cmd_simulate(int argc, char **argv)
 	else
 		snprintf(call.socket, sizeof call.socket, "%s/simulate", call.options.dir);
 	raise_limit();
-	struct loop *loop = loop_create();
-	if (!loop)
+	struct reactor *reactor = reactor_create();
+	if (!reactor)
 		return cli_fail(CLI_OTHER, "simulate: %s", strerror(errno));
-	int code = run(&call, loop);
-	loop_destroy(loop);
+	int code = run(&call, reactor);
+	reactor_destroy(reactor);
 	if (made)
 		rmdir(call.options.dir);
 	return code;

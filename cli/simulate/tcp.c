@@ -49,7 +49,7 @@ forget(struct delayed *d)
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
-	loop_disarm(d->conn->listener->port.loop, &d->timer);
+	reactor_disarm(d->conn->listener->port.reactor, &d->timer);
 	free(d);
 }
 
@@ -72,7 +72,7 @@ on_time(struct timer *t)
 	if (d->sent >= d->len)
 		forget(d);
 	else
-		loop_arm(d->conn->listener->port.loop, t, t->at_us + d->byte_us);
+		reactor_arm(d->conn->listener->port.reactor, t, t->at_us + d->byte_us);
 }
 
 static void
@@ -92,7 +92,7 @@ send_after(struct connection *c, const struct reply_piece *p, int64_t delay_us, 
 	d->timer.fire = on_time;
 	d->next = c->delayed;
 	c->delayed = d;
-	if (loop_arm(c->listener->port.loop, &d->timer, loop_now_us() + delay_us))
+	if (reactor_arm(c->listener->port.reactor, &d->timer, reactor_now_us() + delay_us))
 		forget(d);
 }
 
@@ -108,8 +108,8 @@ hang_up(struct connection *c)
 	*at = c->next;
 	while (c->delayed)
 		forget(c->delayed);
-	loop_close(c->listener->port.loop, &c->watch);
-	loop_free_later(c->listener->port.loop, c);
+	reactor_close(c->listener->port.reactor, &c->watch);
+	reactor_free_later(c->listener->port.reactor, c);
 }
 
 /* As a gateway says it: the target does not answer. */
@@ -210,7 +210,7 @@ on_connection(struct watch *w, uint32_t events)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	c->watch = (struct watch){fd, on_readable};
 	c->listener = l;
-	if (loop_watch(l->port.loop, &c->watch, EPOLLIN)) {
+	if (reactor_watch(l->port.reactor, &c->watch, EPOLLIN)) {
 		close(fd);
 		free(c);
 		return;
@@ -237,7 +237,7 @@ open_listener(struct listener *l)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof addr) || listen(fd, BACKLOG) ||
 		getsockname(fd, (struct sockaddr *)&addr, &size) ||
-		loop_watch(l->port.loop, &l->watch, EPOLLIN)) {
+		reactor_watch(l->port.reactor, &l->watch, EPOLLIN)) {
 		int rc = -errno;
 		close(fd);
 		l->watch.fd = -1;
@@ -260,7 +260,7 @@ listener_plug(struct port *p, bool in)
 	}
 	while (l->connections)
 		hang_up(l->connections);
-	loop_close(p->loop, &l->watch);
+	reactor_close(p->reactor, &l->watch);
 }
 
 static bool
@@ -279,15 +279,15 @@ listener_destroy(struct port *p)
 static const struct port_ops listener_ops = {listener_plug, listener_is_plugged, listener_destroy};
 
 struct port *
-port_tcp_create(struct loop *loop, const char *id, int tcp_port)
+port_tcp_create(struct reactor *reactor, const char *id, int tcp_port)
 {
 	struct listener *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return NULL;
-	l->port.loop = loop;
+	l->port.reactor = reactor;
 	l->port.ops = &listener_ops;
-	l->port.start_us = loop_now_us();
+	l->port.start_us = reactor_now_us();
 	l->port.tcp_port = tcp_port;
 	l->watch = (struct watch){-1, on_connection};
 	snprintf(l->port.id, sizeof l->port.id, "%s", id);

@@ -24,13 +24,13 @@ add_port(struct world *w, struct port *p)
 struct port *
 world_add_line(struct world *w, const struct rtu_spec *spec)
 {
-	return add_port(w, port_rtu_create(w->loop, spec));
+	return add_port(w, port_rtu_create(w->reactor, spec));
 }
 
 struct port *
 world_add_tcp(struct world *w, const char *id, int tcp_port)
 {
-	return add_port(w, port_tcp_create(w->loop, id, tcp_port));
+	return add_port(w, port_tcp_create(w->reactor, id, tcp_port));
 }
 
 struct port *
@@ -88,10 +88,10 @@ world_profile(struct world *w, const char *id, struct problems *problems)
 }
 
 int
-world_open(struct world *w, const struct world_options *options, struct loop *loop,
+world_open(struct world *w, const struct world_options *options, struct reactor *reactor,
 	struct problems *problems)
 {
-	*w = (struct world){.options = options, .loop = loop};
+	*w = (struct world){.options = options, .reactor = reactor};
 	int rc = builtin_open(w, problems);
 	if (rc == -ENOENT)
 		rc = scenario_read(w, options->scenario, NULL, problems);

@@ -16,7 +16,7 @@ struct world_options {
 
 struct world {
 	const struct world_options *options;
-	struct loop *loop;
+	struct reactor *reactor;
 	struct port *ports, *last_port;
 	struct profile_file **profiles; /* in use */
 	size_t n_profiles;
@@ -26,7 +26,7 @@ struct world {
 };
 
 /* Opens what the scenario names. 0, or -errno with problems. */
-int world_open(struct world *w, const struct world_options *options, struct loop *loop,
+int world_open(struct world *w, const struct world_options *options, struct reactor *reactor,
 	struct problems *problems);
 void world_close(struct world *w);
 
@@ -54,7 +54,7 @@ void command_run(struct world *w, char *line, char *buf, size_t size, char **mor
 struct command_server;
 /* Takes commands on a UNIX socket, and from stdin if told. NULL: errno. */
 struct command_server *command_server_create(
-	struct world *w, struct loop *loop, const char *path, bool from_stdin);
+	struct world *w, struct reactor *reactor, const char *path, bool from_stdin);
 void command_server_destroy(struct command_server *s);
 
 #endif

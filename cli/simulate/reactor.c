@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c -- the simulator's one thread: descriptors, timers and the signal that ends it */
-#include "cli/simulate/loop.h"
+/* reactor.c -- the simulator's one thread: descriptors, timers and the signal that ends it */
+#include "cli/simulate/reactor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 
 enum { BATCH = 64 };
 
-struct loop {
+struct reactor {
 	int epoll;
 	bool stop;
 	struct watch clock, signals;
@@ -25,7 +25,7 @@ struct loop {
 };
 
 int64_t
-loop_now_us(void)
+reactor_now_us(void)
 {
 	struct timespec ts;
 
@@ -36,14 +36,14 @@ loop_now_us(void)
 /* ---- timers: a binary heap ----------------------------------------------------------------- */
 
 static void
-place(struct loop *l, size_t slot, struct timer *t)
+place(struct reactor *l, size_t slot, struct timer *t)
 {
 	l->heap[slot] = t;
 	t->slot = slot;
 }
 
 static void
-sift_up(struct loop *l, size_t slot, struct timer *t)
+sift_up(struct reactor *l, size_t slot, struct timer *t)
 {
 	for (; slot > 1 && l->heap[slot / 2]->at_us > t->at_us; slot /= 2)
 		place(l, slot, l->heap[slot / 2]);
@@ -51,7 +51,7 @@ sift_up(struct loop *l, size_t slot, struct timer *t)
 }
 
 static void
-sift_down(struct loop *l, size_t slot, struct timer *t)
+sift_down(struct reactor *l, size_t slot, struct timer *t)
 {
 	for (;;) {
 		size_t child = slot * 2;
@@ -68,7 +68,7 @@ sift_down(struct loop *l, size_t slot, struct timer *t)
 }
 
 void
-loop_disarm(struct loop *l, struct timer *t)
+reactor_disarm(struct reactor *l, struct timer *t)
 {
 	size_t slot = t->slot;
 
@@ -85,9 +85,9 @@ loop_disarm(struct loop *l, struct timer *t)
 }
 
 int
-loop_arm(struct loop *l, struct timer *t, int64_t at_us)
+reactor_arm(struct reactor *l, struct timer *t, int64_t at_us)
 {
-	loop_disarm(l, t);
+	reactor_disarm(l, t);
 	if (l->n + 2 > l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 64;
 		struct timer **heap = realloc(l->heap, cap * sizeof *heap);
@@ -102,7 +102,7 @@ loop_arm(struct loop *l, struct timer *t, int64_t at_us)
 }
 
 static void
-set_clock(struct loop *l)
+set_clock(struct reactor *l)
 {
 	int64_t at = l->n ? l->heap[1]->at_us : 0;
 
@@ -115,14 +115,14 @@ set_clock(struct loop *l)
 }
 
 static void
-fire_due(struct loop *l)
+fire_due(struct reactor *l)
 {
 	if (!l->n)
 		return;
-	int64_t now = loop_now_us();
+	int64_t now = reactor_now_us();
 	while (l->n && l->heap[1]->at_us <= now) {
 		struct timer *t = l->heap[1];
-		loop_disarm(l, t);
+		reactor_disarm(l, t);
 		t->fire(t);
 	}
 }
@@ -130,7 +130,7 @@ fire_due(struct loop *l)
 /* ---- descriptors --------------------------------------------------------------------------- */
 
 int
-loop_watch(struct loop *l, struct watch *w, uint32_t events)
+reactor_watch(struct reactor *l, struct watch *w, uint32_t events)
 {
 	struct epoll_event ev = {.events = events, .data.ptr = w};
 
@@ -138,7 +138,7 @@ loop_watch(struct loop *l, struct watch *w, uint32_t events)
 }
 
 void
-loop_close(struct loop *l, struct watch *w)
+reactor_close(struct reactor *l, struct watch *w)
 {
 	if (w->fd < 0)
 		return;
@@ -148,7 +148,7 @@ loop_close(struct loop *l, struct watch *w)
 }
 
 void
-loop_free_later(struct loop *l, void *p)
+reactor_free_later(struct reactor *l, void *p)
 {
 	if (l->n_graves == l->cap_graves) {
 		size_t cap = l->cap_graves ? l->cap_graves * 2 : 16;
@@ -162,7 +162,7 @@ loop_free_later(struct loop *l, void *p)
 }
 
 static void
-bury(struct loop *l)
+bury(struct reactor *l)
 {
 	while (l->n_graves)
 		free(l->graves[--l->n_graves]);
@@ -171,7 +171,7 @@ bury(struct loop *l)
 static void
 on_clock(struct watch *w, uint32_t events)
 {
-	struct loop *l = (struct loop *)((char *)w - offsetof(struct loop, clock));
+	struct reactor *l = (struct reactor *)((char *)w - offsetof(struct reactor, clock));
 	uint64_t ticks;
 
 	(void)events;
@@ -182,7 +182,7 @@ on_clock(struct watch *w, uint32_t events)
 static void
 on_signal(struct watch *w, uint32_t events)
 {
-	struct loop *l = (struct loop *)((char *)w - offsetof(struct loop, signals));
+	struct reactor *l = (struct reactor *)((char *)w - offsetof(struct reactor, signals));
 	struct signalfd_siginfo info;
 
 	(void)events;
@@ -190,10 +190,10 @@ on_signal(struct watch *w, uint32_t events)
 		l->stop = true;
 }
 
-struct loop *
-loop_create(void)
+struct reactor *
+reactor_create(void)
 {
-	struct loop *l = calloc(1, sizeof *l);
+	struct reactor *l = calloc(1, sizeof *l);
 	sigset_t ends;
 
 	if (!l)
@@ -208,21 +208,21 @@ loop_create(void)
 		timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), on_clock};
 	l->signals = (struct watch){signalfd(-1, &ends, SFD_NONBLOCK | SFD_CLOEXEC), on_signal};
 	if (l->epoll < 0 || l->clock.fd < 0 || l->signals.fd < 0 ||
-		loop_watch(l, &l->clock, EPOLLIN) || loop_watch(l, &l->signals, EPOLLIN)) {
-		loop_destroy(l);
+		reactor_watch(l, &l->clock, EPOLLIN) || reactor_watch(l, &l->signals, EPOLLIN)) {
+		reactor_destroy(l);
 		return NULL;
 	}
 	return l;
 }
 
 void
-loop_destroy(struct loop *l)
+reactor_destroy(struct reactor *l)
 {
 	if (!l)
 		return;
 	bury(l);
-	loop_close(l, &l->clock);
-	loop_close(l, &l->signals);
+	reactor_close(l, &l->clock);
+	reactor_close(l, &l->signals);
 	if (l->epoll >= 0)
 		close(l->epoll);
 	free(l->heap);
@@ -231,13 +231,13 @@ loop_destroy(struct loop *l)
 }
 
 void
-loop_stop(struct loop *l)
+reactor_stop(struct reactor *l)
 {
 	l->stop = true;
 }
 
 int
-loop_run(struct loop *l)
+reactor_run(struct reactor *l)
 {
 	struct epoll_event events[BATCH];
 

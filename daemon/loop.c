@@ -22,6 +22,7 @@ struct watch { /* a timer, a signal or a descriptor */
 	void (*plain)(void *arg);
 	void (*with_signal)(void *arg, int signum);
 	void *arg;
+	int fd; /* of a poll handle, else -1 */
 };
 
 struct loop {
@@ -31,8 +32,7 @@ struct loop {
 	void (*woken)(void *arg);
 	void *arg;
 	struct watch *watches;
-	uv_pipe_t pipe;
-	bool listening;
+	uv_pipe_t *pipe; /* the listening one; NULL: none */
 	struct loop_server server;
 	struct loop_client *clients;
 	size_t n_clients;
@@ -85,6 +85,7 @@ watch_new(struct loop *l, void *arg)
 	if (!w)
 		return NULL;
 	w->arg = arg;
+	w->fd = -1;
 	w->next = l->watches;
 	l->watches = w;
 	return w;
@@ -151,7 +152,27 @@ loop_watch(struct loop *l, int fd, void (*readable)(void *), void *arg)
 		return rc;
 	}
 	w->uv.poll.data = w;
+	w->fd = fd;
 	return uv_poll_start(&w->uv.poll, UV_READABLE, on_poll);
+}
+
+static void
+watch_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void
+loop_unwatch(struct loop *l, int fd)
+{
+	for (struct watch **at = &l->watches; *at; at = &(*at)->next) {
+		struct watch *w = *at;
+		if (w->fd != fd)
+			continue;
+		*at = w->next;
+		uv_close(&w->uv.handle, watch_closed);
+		return;
+	}
 }
 
 /* ---- the control socket's clients ---------------------------------------------------------- */
@@ -248,20 +269,41 @@ on_connection(uv_stream_t *stream, int status)
 		client_close(c);
 }
 
+static void
+pipe_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
 int
 loop_listen(struct loop *l, const char *path, unsigned mode, const struct loop_server *server)
 {
+	uv_pipe_t *pipe = malloc(sizeof(*pipe));
+	if (!pipe)
+		return -ENOMEM;
 	l->server = *server;
-	uv_pipe_init(&l->uv, &l->pipe, 0);
-	l->pipe.data = l;
-	l->listening = true;
-	unlink(path); /* left over by a process that was killed; ours is the only one: see main.c */
+	uv_pipe_init(&l->uv, pipe, 0);
+	pipe->data = l;
+	l->pipe = pipe;
+	unlink(path); /* left over by a process that was killed: the caller has looked */
 	mode_t old = umask(0777 & ~mode);
-	int rc = uv_pipe_bind(&l->pipe, path);
+	int rc = uv_pipe_bind(pipe, path); /* libuv removes the path when the handle is closed */
 	umask(old);
 	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&l->pipe, 16, on_connection);
+		rc = uv_listen((uv_stream_t *)pipe, 16, on_connection);
+	if (rc < 0)
+		loop_unlisten(l);
 	return rc;
+}
+
+void
+loop_unlisten(struct loop *l)
+{
+	while (l->clients)
+		client_close(l->clients);
+	if (l->pipe)
+		uv_close((uv_handle_t *)l->pipe, pipe_closed);
+	l->pipe = NULL;
 }
 
 static void
@@ -343,10 +385,7 @@ loop_destroy(struct loop *l)
 {
 	if (!l)
 		return 0;
-	while (l->clients)
-		client_close(l->clients);
-	if (l->listening)
-		uv_close((uv_handle_t *)&l->pipe, NULL);
+	loop_unlisten(l);
 	for (struct watch *w = l->watches; w; w = w->next)
 		uv_close(&w->uv.handle, NULL);
 	uv_close((uv_handle_t *)&l->async, NULL);

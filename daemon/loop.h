@@ -18,8 +18,9 @@ struct loop *loop_create(void (*woken)(void *arg), void *arg);
 /* Calls back every `ms`, for the first time after `ms`. */
 int loop_every(struct loop *l, int64_t ms, void (*tick)(void *arg), void *arg);
 int loop_signal(struct loop *l, int signum, void (*cb)(void *arg, int signum), void *arg);
-/* Calls back when `fd` is readable, until the loop ends. */
+/* Calls back when `fd` is readable, until loop_unwatch(), which must come before close(2). */
 int loop_watch(struct loop *l, int fd, void (*readable)(void *arg), void *arg);
+void loop_unwatch(struct loop *l, int fd);
 
 /* A UNIX stream socket, one line a request. `line` is NUL-terminated, without the newline, and
  * may be changed; `closed`: the peer has gone, nothing may be sent any more. */
@@ -30,6 +31,8 @@ struct loop_server {
 	size_t max_line, max_clients;
 };
 int loop_listen(struct loop *l, const char *path, unsigned mode, const struct loop_server *server);
+/* Closes the listening socket and its clients, and removes the path. */
+void loop_unlisten(struct loop *l);
 /* Copies and sends; what does not fit into 4 MiB unsent closes the client. */
 void loop_send(struct loop_client *c, const char *data, size_t len);
 void *loop_client_data(const struct loop_client *c);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RENDER_MAX (256 * 1024)
-#define SIZE_CLASSES 10
+#define RENDER_MAX (1024 * 1024)
+#define SIZE_CLASSES 13 /* up to RENDER_MAX */
 #define SIZE_MIN 256u
 #define MINUTE_US 60000000LL
 
@@ -293,6 +293,11 @@ static struct message *
 picture(struct outbox *o, struct retained *r)
 {
 	size_t len = r->leaving ? 0 : r->render(r, o->render_buf, RENDER_MAX);
+	r->dirty = false;
+	if (len == 0 && !r->leaving) { /* must not look like a removal */
+		o->ops.trouble(o->ops.arg, r->topic, 0x95, "too large to be written");
+		return NULL;
+	}
 	struct message *m = message_new(o, len ? len : 1);
 	if (!m)
 		return NULL;
@@ -303,7 +308,6 @@ picture(struct outbox *o, struct retained *r)
 	m->topic = r->topic;
 	m->retain = true;
 	m->json = r->json && len > 0;
-	r->dirty = false;
 	r->in_flight = true;
 	return m;
 }

@@ -24,7 +24,7 @@
 struct retained {
 	const char *topic;
 	bool json;
-	/* Writes the payload as it is now; 0: the topic is to be cleared (an empty payload). */
+	/* Writes the payload as it is now; 0: it does not fit, nothing is sent. */
 	size_t (*render)(struct retained *r, char *buf, size_t size);
 	void (*gone)(struct retained *r); /* cleared at the broker, may be freed; NULL: stays */
 

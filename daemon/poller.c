@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,14 +42,12 @@ struct poller {
 	struct pollset *given; /* waits to be taken over */
 	struct line_job *jobs; /* wait to be done */
 	struct poller_stats stats;
-	struct device_stats *unit_stats; /* one per unit of the set in use */
-	size_t n_unit_stats;
+	struct pollset *latest; /* the loop's: what was given last */
 
 	/* the thread's own */
 	struct pollset *set;
 	struct schedule schedule;
 	int64_t next_open_us, next_stats_us, busy_us;
-	bool told_down;
 	bool stats_due;
 };
 
@@ -148,9 +147,9 @@ publish_stats(struct poller *p, int64_t now_us)
 		missed += p->schedule.entries[i].missed;
 	pthread_mutex_lock(&p->lock);
 	link_stats(p->link, &p->stats.link);
-	for (size_t i = 0; p->set && i < p->set->n_units && i < p->n_unit_stats; i++) {
+	for (size_t i = 0; p->set && i < p->set->n_units; i++) {
 		device_stats(p->set->units[i]->device, &ds);
-		p->unit_stats[i] = ds;
+		p->set->units[i]->stats = ds;
 		worst50 = ds.latency_p50_us > worst50 ? ds.latency_p50_us : worst50;
 		worst95 = ds.latency_p95_us > worst95 ? ds.latency_p95_us : worst95;
 		max = ds.latency_max_us > max ? ds.latency_max_us : max;
@@ -186,10 +185,7 @@ void
 poller_device_stats(struct poller *p, const struct polled_unit *unit, struct device_stats *out)
 {
 	pthread_mutex_lock(&p->lock);
-	if (unit->index < p->n_unit_stats)
-		*out = p->unit_stats[unit->index];
-	else
-		memset(out, 0, sizeof(*out));
+	*out = unit->stats;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -235,7 +231,21 @@ probe_cost_us(void *arg, size_t unit)
 static int64_t
 unit_free_us(struct poller *p, const struct polled_unit *unit)
 {
-	return link_unit_free_us(p->link, (uint8_t)unit->source->unit);
+	return link_unit_free_us(p->link, unit->unit);
+}
+
+/* What is read once after each connection is due again when the device says so. */
+static void
+renew_once(struct poller *p, unsigned unit, int64_t now_us)
+{
+	for (size_t i = 0; i < p->schedule.n_entries; i++) {
+		struct schedule_entry *e = &p->schedule.entries[i];
+		if (e->unit != unit || e->kind != SCHEDULE_ONCE || e->pending ||
+		        !device_once_due(p->set->units[unit]->device, e->group))
+			continue;
+		e->pending = true;
+		e->due_us = now_us;
+	}
 }
 
 static void
@@ -254,9 +264,11 @@ do_poll(struct poller *p, size_t entry, int64_t start_us)
 	}
 	int64_t end_us = clock_mono_us();
 	p->busy_us += end_us - start_us;
-	if (rc != -ECANCELED)
-		schedule_polled(&p->schedule, entry, end_us, rc == 0 || rc == -EAGAIN,
-		        unit_free_us(p, unit));
+	if (rc == -ECANCELED)
+		return;
+	schedule_polled(&p->schedule, entry, end_us, rc == 0 || rc == -EAGAIN,
+	        unit_free_us(p, unit));
+	renew_once(p, e->unit, end_us);
 }
 
 static void
@@ -298,22 +310,66 @@ do_job(struct poller *p, struct line_job *job, int64_t start_us)
 	mailbox_post(p->inbox, &job->mail);
 }
 
+/* A unit that stays keeps its deadlines: a reload costs it no poll. */
+static void
+inherit_entry(struct schedule_entry *e, const struct polled_unit *unit, const struct pollset *old)
+{
+	for (size_t i = 0; i < old->n_entries; i++) {
+		const struct schedule_entry *was = &old->entries[i];
+		if (old->units[was->unit] != unit || was->group != e->group ||
+		        was->period_us != e->period_us || was->grid_us != e->grid_us)
+			continue;
+		e->due_us = was->due_us;
+		e->missed = was->missed;
+		e->pending = was->pending;
+	}
+}
+
+static void
+inherit(struct pollset *set, struct pollset *old)
+{
+	for (size_t i = 0; i < set->n_entries; i++)
+		inherit_entry(&set->entries[i], set->units[set->entries[i].unit], old);
+	for (size_t i = 0; i < set->n_units; i++) {
+		for (size_t k = 0; k < old->n_units; k++) {
+			if (old->units[k] != set->units[i])
+				continue;
+			set->states[i] = old->states[k];
+			old->units[k] = NULL; /* now only the new set's */
+			device_rebase(set->units[i]->device, set->profiles[i]);
+		}
+	}
+}
+
 static void
 take_over(struct poller *p, struct pollset *set)
 {
 	struct pollset *old = p->set;
-	int64_t now_us = clock_mono_us();
-	struct device_stats *unit_stats = calloc(set->n_units ? set->n_units : 1, sizeof(*unit_stats));
+	if (old)
+		inherit(set, old);
 	p->set = set;
-	schedule_init(&p->schedule, set->entries, set->n_entries, set->states, set->n_units, now_us);
-	pthread_mutex_lock(&p->lock);
-	free(p->unit_stats);
-	p->unit_stats = unit_stats;
-	p->n_unit_stats = unit_stats ? set->n_units : 0;
-	pthread_mutex_unlock(&p->lock);
+	schedule_init(&p->schedule, set->entries, set->n_entries, set->states, set->n_units,
+	        clock_mono_us());
 	if (old) {
 		old->mail.kind = MAIL_POLLSET;
 		mailbox_post(p->inbox, &old->mail);
+	}
+}
+
+/* A poller that ends leaves nobody waiting. */
+static void
+drop_jobs(struct poller *p)
+{
+	pthread_mutex_lock(&p->lock);
+	struct line_job *job = p->jobs;
+	p->jobs = NULL;
+	pthread_mutex_unlock(&p->lock);
+	while (job) {
+		struct line_job *next = job->next;
+		job->rc = -ECANCELED;
+		job->mail.kind = MAIL_JOB;
+		mailbox_post(p->inbox, &job->mail);
+		job = next;
 	}
 }
 
@@ -393,6 +449,7 @@ run(void *arg)
 		do_next(p, now_us);
 	}
 	link_close(p->link);
+	drop_jobs(p);
 	return NULL;
 }
 
@@ -402,11 +459,15 @@ static int
 start_thread(struct poller *p)
 {
 	pthread_attr_t attr;
+	sigset_t all, before;
+	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	p->stats.started_us = clock_mono_us();
 	atomic_store(&p->alive_us, p->stats.started_us);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&p->thread, &attr, run, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	if (rc == 0) {
 		char name[16];
@@ -420,7 +481,7 @@ start_thread(struct poller *p)
 int
 poller_give(struct poller *p, struct pollset *set)
 {
-	set->poller = p;
+	p->latest = set;
 	pthread_mutex_lock(&p->lock);
 	p->given = set;
 	pthread_cond_signal(&p->wake);
@@ -439,6 +500,18 @@ poller_run_job(struct poller *p, struct line_job *job)
 	*last = job;
 	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
+}
+
+struct link *
+poller_link(struct poller *p)
+{
+	return p->link;
+}
+
+struct pollset *
+poller_set(struct poller *p)
+{
+	return p->latest;
 }
 
 void
@@ -484,24 +557,39 @@ poller_join(struct poller *p, int64_t deadline_us)
 }
 
 void
+polled_unit_destroy(struct polled_unit *u)
+{
+	if (!u)
+		return;
+	for (size_t k = 0; k < 2; k++)
+		reading_destroy(u->mails[k].reading);
+	device_destroy(u->device);
+	free(u->taps);
+	free(u);
+}
+
+void
 pollset_destroy(struct pollset *set)
 {
 	if (!set)
 		return;
-	for (size_t i = 0; i < set->n_units; i++) {
-		struct polled_unit *u = set->units[i];
-		if (!u)
-			continue;
-		for (size_t k = 0; k < 2; k++)
-			reading_destroy(u->mails[k].reading);
-		device_destroy(u->device);
-		free(u->taps);
-		free(u);
-	}
+	for (size_t i = 0; i < set->n_units; i++)
+		polled_unit_destroy(set->units[i]);
 	free(set->units);
+	free((void *)set->profiles);
 	free(set->entries);
 	free(set->states);
 	free(set);
+}
+
+void
+pollset_abandon(struct pollset *set, const struct pollset *old)
+{
+	for (size_t i = 0; set && i < set->n_units; i++)
+		for (size_t k = 0; old && k < old->n_units; k++)
+			if (set->units[i] == old->units[k])
+				set->units[i] = NULL;
+	pollset_destroy(set);
 }
 
 void
@@ -512,7 +600,6 @@ poller_destroy(struct poller *p)
 	pollset_destroy(p->set);
 	pollset_destroy(p->given);
 	link_destroy(p->link);
-	free(p->unit_stats);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	free(p);

@@ -24,17 +24,19 @@ struct poll_mail {
 /* One device on the bus. */
 struct polled_unit {
 	struct device *device;
-	const struct source_config *source; /* the first that uses it: address, profile, times */
-	void *taps;                         /* the gateway's: who gets its values */
-	unsigned index;                     /* in its pollset */
-	struct poll_mail *free;             /* under the poller's lock */
+	struct poller *poller;
+	uint8_t unit;           /* unit id */
+	void *taps;             /* the gateway's: who gets its values; malloc'ed */
+	struct poll_mail *free; /* under the poller's lock */
 	struct poll_mail mails[2];
+	struct device_stats stats; /* as of its last poll; under the poller's lock */
 };
 
 struct pollset {
 	struct mail mail; /* MAIL_POLLSET, on its way back */
 	struct poller *poller;
-	struct polled_unit **units;
+	struct polled_unit **units; /* owned, but for those that the next set shares */
+	const struct profile **profiles; /* of the units, in the configuration that made this set */
 	size_t n_units;
 	struct schedule_entry *entries; /* group index in .group */
 	size_t n_entries;
@@ -76,7 +78,11 @@ void poller_stats(struct poller *p, struct poller_stats *out);
 /* Statistics of one of its devices as of its last poll. */
 void poller_device_stats(struct poller *p, const struct polled_unit *unit,
                          struct device_stats *out);
-/* The configuration that `bus` and the sources point into was replaced by an equal one. */
+/* Its link, for device_create() only. */
+struct link *poller_link(struct poller *p);
+/* The set that it was given last; NULL: none. */
+struct pollset *poller_set(struct poller *p);
+/* The configuration that `bus` points into was replaced by an equal one. */
 void poller_rebase(struct poller *p, const struct bus_config *bus);
 const struct bus_config *poller_bus(const struct poller *p);
 /* Time of the thread's last sign of life (CLOCK_MONOTONIC, microseconds), for the watchdog. */
@@ -87,7 +93,10 @@ void poller_cancel(struct poller *p);
 bool poller_join(struct poller *p, int64_t deadline_us);
 void poller_destroy(struct poller *p); /* after poller_join() or if never started; NULL is fine */
 
-/* `units` of the set are owned by it. NULL-safe; not while a poller has it. */
+/* Not while a poller has it. NULL is fine. */
 void pollset_destroy(struct pollset *set);
+/* The same for a set that was never given away: units of `old` (may be NULL) are left alone. */
+void pollset_abandon(struct pollset *set, const struct pollset *old);
+void polled_unit_destroy(struct polled_unit *u); /* NULL is fine */
 
 #endif

@@ -51,8 +51,7 @@ struct node {
 };
 
 struct uplink {
-	const struct mqtt_config *mqtt;
-	const char *client_id;
+	struct mqtt_config *mqtt; /* a copy of its own */
 	struct uplink_will will;
 	struct mailbox *inbox; /* the loop's */
 	struct mailbox outgoing;
@@ -63,7 +62,8 @@ struct uplink {
 	atomic_llong alive_us;
 	atomic_int inbound;
 	pthread_mutex_t lock;
-	struct command *commands; /* under lock */
+	struct command *commands;    /* under lock */
+	struct mqtt_config *renewed; /* under lock: to be used from the next connection on */
 
 	/* the thread's own */
 	struct mosquitto *mosq;
@@ -169,6 +169,106 @@ uniform(void)
 	return bits / 4294967296.0;
 }
 
+/* ---- configuration ------------------------------------------------------------------------- */
+
+/* Every string of struct mqtt_config, so that a copy, a comparison and a release miss none. */
+#define STRINGS(c)                                                                                 \
+	{                                                                                          \
+		&(c)->username, &(c)->password_file, &(c)->ca_file, &(c)->cert_file, &(c)->key_file, \
+		        &(c)->topic_root, &(c)->client_id                                          \
+	}
+#define N_STRINGS 7
+
+static void
+mqtt_free(struct mqtt_config *c)
+{
+	if (!c)
+		return;
+	const char **strings[N_STRINGS] = STRINGS(c);
+	for (size_t i = 0; i < N_STRINGS; i++)
+		free((void *)(uintptr_t)*strings[i]);
+	for (size_t i = 0; c->brokers && i < c->n_brokers; i++)
+		free((void *)(uintptr_t)c->brokers[i].host);
+	free(c->brokers);
+	free(c);
+}
+
+static struct mqtt_config *
+mqtt_copy(const struct mqtt_config *from)
+{
+	struct mqtt_config *c = malloc(sizeof(*c));
+	bool ok = c != NULL;
+	if (!c)
+		return NULL;
+	*c = *from;
+	const char **strings[N_STRINGS] = STRINGS(c);
+	for (size_t i = 0; i < N_STRINGS; i++) {
+		const char *text = *strings[i];
+		*strings[i] = text ? strdup(text) : NULL;
+		ok &= !text || *strings[i];
+	}
+	c->brokers = calloc(from->n_brokers, sizeof(*c->brokers));
+	for (size_t i = 0; c->brokers && i < from->n_brokers; i++) {
+		c->brokers[i] = from->brokers[i];
+		c->brokers[i].host = strdup(from->brokers[i].host);
+		ok &= c->brokers[i].host != NULL;
+	}
+	if (ok && c->brokers)
+		return c;
+	mqtt_free(c);
+	return NULL;
+}
+
+static bool
+same_string(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+mqtt_same(struct mqtt_config *a, struct mqtt_config *b)
+{
+	const char **as[N_STRINGS] = STRINGS(a), **bs[N_STRINGS] = STRINGS(b);
+	for (size_t i = 0; i < N_STRINGS; i++)
+		if (!same_string(*as[i], *bs[i]))
+			return false;
+	if (a->n_brokers != b->n_brokers)
+		return false;
+	for (size_t i = 0; i < a->n_brokers; i++)
+		if (!same_string(a->brokers[i].host, b->brokers[i].host) ||
+		        a->brokers[i].port != b->brokers[i].port ||
+		        a->brokers[i].tls != b->brokers[i].tls)
+			return false;
+	return a->keepalive_ms == b->keepalive_ms && a->protocol == b->protocol &&
+	       a->window == b->window && a->reconnect_min_ms == b->reconnect_min_ms &&
+	       a->reconnect_max_ms == b->reconnect_max_ms && a->ack_archiver == b->ack_archiver;
+}
+
+static int
+use_config(struct uplink *u, struct mqtt_config *mqtt)
+{
+	struct node *nodes = calloc(mqtt->n_brokers, sizeof(*nodes));
+	if (!nodes)
+		return -1;
+	mqtt_free(u->mqtt);
+	free(u->nodes);
+	u->mqtt = mqtt;
+	u->nodes = nodes;
+	u->broker = 0;
+	return 0;
+}
+
+static void
+take_renewed(struct uplink *u)
+{
+	pthread_mutex_lock(&u->lock);
+	struct mqtt_config *renewed = u->renewed;
+	u->renewed = NULL;
+	pthread_mutex_unlock(&u->lock);
+	if (renewed && use_config(u, renewed) < 0)
+		mqtt_free(renewed); /* out of memory: the old one goes on */
+}
+
 /* ---- mail ---------------------------------------------------------------------------------- */
 
 static void
@@ -188,7 +288,8 @@ event_new(struct uplink *u, enum uplink_event_kind kind)
 		return NULL;
 	e->mail.kind = MAIL_UPLINK;
 	e->kind = kind;
-	e->broker = &u->mqtt->brokers[u->broker];
+	const struct broker *b = &u->mqtt->brokers[u->broker];
+	snprintf(e->broker, sizeof(e->broker), "%.256s:%d", b->host, b->port);
 	return e;
 }
 
@@ -424,7 +525,7 @@ static int
 make_handle(struct uplink *u, const struct broker *b)
 {
 	int rc;
-	u->mosq = mosquitto_new(u->client_id, true, u);
+	u->mosq = mosquitto_new(u->mqtt->client_id, true, u);
 	if (!u->mosq)
 		return MOSQ_ERR_NOMEM;
 	mosquitto_int_option(u->mosq, MOSQ_OPT_PROTOCOL_VERSION, u->node->protocol);
@@ -645,6 +746,7 @@ run(void *arg)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	while (!atomic_load(&u->stop)) {
 		int64_t before = u->up_since_us;
+		take_renewed(u);
 		u->node = &u->nodes[u->broker];
 		choose_protocol(u);
 		connect_once(u);
@@ -663,24 +765,22 @@ interrupted(int sig)
 }
 
 struct uplink *
-uplink_create(const struct mqtt_config *mqtt, const char *client_id,
-        const struct uplink_will *will, struct mailbox *inbox)
+uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will,
+        struct mailbox *inbox)
 {
 	struct sigaction sa = {.sa_handler = interrupted}; /* without SA_RESTART */
 	struct uplink *u = calloc(1, sizeof(*u));
 	if (!u)
 		return NULL;
-	u->nodes = calloc(mqtt->n_brokers, sizeof(*u->nodes));
+	struct mqtt_config *copy = mqtt_copy(mqtt);
 	u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!u->nodes || u->wake_fd < 0) {
-		free(u->nodes);
+	if (!copy || u->wake_fd < 0 || use_config(u, copy) < 0) {
+		mqtt_free(copy);
 		free(u);
 		return NULL;
 	}
 	mosquitto_lib_init();
 	sigaction(SIGUSR2, &sa, NULL);
-	u->mqtt = mqtt;
-	u->client_id = client_id;
 	u->will = *will;
 	u->inbox = inbox;
 	pthread_mutex_init(&u->lock, NULL);
@@ -693,13 +793,36 @@ uplink_create(const struct mqtt_config *mqtt, const char *client_id,
 int
 uplink_start(struct uplink *u)
 {
+	sigset_t all, before;
+	sigfillset(&all);
 	atomic_store(&u->alive_us, clock_mono_us());
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&u->thread, NULL, run, u);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0) {
 		pthread_setname_np(u->thread, "uplink");
 		u->running = true;
 	}
 	return -rc;
+}
+
+void
+uplink_update(struct uplink *u, const struct mqtt_config *mqtt)
+{
+	struct mqtt_config *copy = mqtt_copy(mqtt);
+	pthread_mutex_lock(&u->lock);
+	/* u->mqtt is replaced by the thread only while `renewed` is set, so it holds still here. */
+	if (copy && mqtt_same(u->renewed ? u->renewed : u->mqtt, copy)) {
+		mqtt_free(copy);
+		copy = NULL;
+	}
+	if (copy) {
+		mqtt_free(u->renewed);
+		u->renewed = copy;
+	}
+	pthread_mutex_unlock(&u->lock);
+	if (copy)
+		uplink_reconnect(u);
 }
 
 void
@@ -788,6 +911,8 @@ uplink_destroy(struct uplink *u)
 	pthread_mutex_destroy(&u->lock);
 	close(u->wake_fd);
 	free(u->nodes);
+	mqtt_free(u->mqtt);
+	mqtt_free(u->renewed);
 	mosquitto_lib_cleanup();
 	free(u);
 }

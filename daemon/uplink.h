@@ -22,7 +22,7 @@ enum uplink_event_kind { UPLINK_UP, UPLINK_DOWN, UPLINK_INBOUND };
 struct uplink_event { /* MAIL_UPLINK; freed with uplink_event_free() */
 	struct mail mail;
 	enum uplink_event_kind kind;
-	const struct broker *broker; /* UP, DOWN: in the configuration given at the start */
+	char broker[288];            /* UP, DOWN: "host:port" */
 	int protocol;                /* UP: 5 or 4 (3.1.1) */
 	unsigned receive_maximum;    /* UP: 65535 if the broker did not say */
 	bool retain_available;       /* UP */
@@ -39,9 +39,11 @@ struct uplink_will {
 
 struct uplink;
 
-/* Copies what it needs of `mqtt` except the strings, which must outlive it. NULL: no memory. */
-struct uplink *uplink_create(const struct mqtt_config *mqtt, const char *client_id,
-                             const struct uplink_will *will, struct mailbox *inbox);
+/* Copies `mqtt`; the will's strings must outlive it. NULL: out of memory. */
+struct uplink *uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will,
+                             struct mailbox *inbox);
+/* After a reload: does nothing if `mqtt` says the same as before, else reconnects with it. */
+void uplink_update(struct uplink *u, const struct mqtt_config *mqtt);
 int uplink_start(struct uplink *u); /* 0 or -errno */
 /* Lends it a message; it comes back as MAIL_MESSAGE. */
 void uplink_send(struct uplink *u, struct message *m);

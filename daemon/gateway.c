@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: MIT */
+/* gateway.c -- the loop's side of everything: what came in, what follows, what goes out */
+#include "daemon/gateway.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+
+#define LIVE_BYTES (8u * 1024 * 1024)
+#define EVENT_BYTES (4u * 1024 * 1024)
+#define STATE_EVERY_US 10000000LL
+#define STOP_US 4500000LL      /* of the 5 s that a stop may take */
+#define GOODBYE_US 1500000LL   /* for what still waits and for `offline` */
+#define CLOCK_EVERY_US 5000000LL
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+const char *
+gateway_topic(struct gateway *g, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+	int n = snprintf(text, sizeof(text), "%s/%s/", g->config->mqtt.topic_root, g->config->park);
+	va_start(args, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, args);
+	va_end(args);
+	struct topic *t = malloc(sizeof(*t) + strlen(text) + 1);
+	if (!t)
+		return NULL;
+	strcpy(t->text, text);
+	t->next = g->topics;
+	g->topics = t;
+	return t->text;
+}
+
+struct envelope
+gateway_envelope(const struct gateway *g, int64_t ts_ms)
+{
+	return (struct envelope){.ts_ms = ts_ms, .clock = clock_state(), .gw = g->config->gateway};
+}
+
+struct envelope
+gateway_numbered(const struct gateway *g, int64_t ts_ms, uint64_t *seq)
+{
+	struct envelope e = gateway_envelope(g, ts_ms);
+	e.epoch = g->epoch;
+	e.seq = ++*seq;
+	return e;
+}
+
+struct machine *
+gateway_find_machine(const struct gateway *g, const char *id)
+{
+	for (size_t i = 0; i < g->n_machines; i++)
+		if (strcmp(g->machines[i]->config->id, id) == 0)
+			return g->machines[i];
+	return NULL;
+}
+
+/* ---- retained topics ----------------------------------------------------------------------- */
+
+#define CONTAINER(r, type, member) ((type *)(void *)((char *)(r) - offsetof(type, member)))
+
+static size_t
+put_text(char *buf, size_t size, const char *text)
+{
+	int n = snprintf(buf, size, "%s", text);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+static size_t
+render_gateway_availability(struct retained *r, char *buf, size_t size)
+{
+	struct gateway *g = CONTAINER(r, struct gateway, availability);
+	return put_text(buf, size, g->stopping ? "offline" : "online");
+}
+
+static size_t
+render_gateway_info(struct retained *r, char *buf, size_t size)
+{
+	struct gateway *g = CONTAINER(r, struct gateway, info);
+	struct envelope e = gateway_envelope(g, clock_wall_ms());
+	return payload_gateway_info(buf, size, &e, g->config, g->boot, g->epoch);
+}
+
+static size_t
+render_availability(struct retained *r, char *buf, size_t size)
+{
+	struct machine *m = CONTAINER(r, struct machine, availability);
+	return put_text(buf, size, machine_availability(m));
+}
+
+static size_t
+render_info(struct retained *r, char *buf, size_t size)
+{
+	struct machine *m = CONTAINER(r, struct machine, info);
+	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
+	return payload_machine_info(buf, size, &e, m);
+}
+
+static size_t
+render_snapshot(struct retained *r, char *buf, size_t size)
+{
+	struct machine *m = CONTAINER(r, struct machine, snapshot);
+	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
+	return payload_machine_state(buf, size, &e, m, m->gateway->config->language);
+}
+
+static void
+one_gone(struct machine *m)
+{
+	if (--m->retained_left == 0)
+		machine_destroy(m);
+}
+
+static void
+gone_availability(struct retained *r)
+{
+	one_gone(CONTAINER(r, struct machine, availability));
+}
+
+static void
+gone_info(struct retained *r)
+{
+	one_gone(CONTAINER(r, struct machine, info));
+}
+
+static void
+gone_snapshot(struct retained *r)
+{
+	one_gone(CONTAINER(r, struct machine, snapshot));
+}
+
+static char *
+machine_topic(const struct gateway *g, const struct machine *m, const char *leaf)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "%s/%s/machines/%s/%s", g->config->mqtt.topic_root,
+	        g->config->park, m->config->id, leaf);
+	return strdup(text);
+}
+
+int
+gateway_announce(struct gateway *g, struct machine *m)
+{
+	m->gateway = g;
+	m->availability = (struct retained){.topic = machine_topic(g, m, "availability"),
+	        .render = render_availability, .gone = gone_availability};
+	m->info = (struct retained){.topic = machine_topic(g, m, "info"), .json = true,
+	        .render = render_info, .gone = gone_info};
+	m->snapshot = (struct retained){.topic = machine_topic(g, m, "state"), .json = true,
+	        .render = render_snapshot, .gone = gone_snapshot};
+	m->telemetry_topic = gateway_topic(g, "machines/%s/telemetry", m->config->id);
+	m->event_topic = gateway_topic(g, "machines/%s/event", m->config->id);
+	if (!m->availability.topic || !m->info.topic || !m->snapshot.topic ||
+	        !m->telemetry_topic || !m->event_topic)
+		return -ENOMEM;
+	outbox_add(g->outbox, &m->info);
+	return 0;
+}
+
+/* Its availability and state are published from the moment they are known. */
+static void
+announce_state(struct gateway *g, struct machine *m)
+{
+	outbox_add(g->outbox, &m->availability);
+	outbox_add(g->outbox, &m->snapshot);
+}
+
+void
+gateway_withdraw(struct gateway *g, struct machine *m)
+{
+	struct retained *all[] = {&m->availability, &m->snapshot, &m->info};
+	m->removed = true;
+	m->retained_left = 3;
+	for (size_t i = 0; i < m->n_sources; i++)
+		m->sources[i]->removed = true;
+	for (size_t i = 0; i < 3; i++) {
+		outbox_add(g->outbox, all[i]);
+		outbox_forget(g->outbox, all[i]);
+	}
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+void
+gateway_send_event(struct gateway *g, const char *topic, size_t len)
+{
+	if (len)
+		outbox_append(g->outbox, LANE_EVENT, topic, g->scratch, len);
+}
+
+static void
+send_state_event(struct gateway *g, struct machine *m, const char *from)
+{
+	char reason[256];
+	struct envelope e = gateway_numbered(g, m->since_ms, &m->event_seq);
+	machine_reason(m, reason, sizeof(reason));
+	gateway_send_event(g, m->event_topic,
+	        payload_state_event(g->scratch, GATEWAY_SCRATCH, &e, from, machine_state(m), reason));
+}
+
+/* ---- readings ------------------------------------------------------------------------------ */
+
+static void
+tell_source(struct gateway *g, struct source *s, int64_t lost_before)
+{
+	char hint[512];
+	const char *machine = s->machine->config->id, *source = s->config->id;
+	if (s->ok) {
+		if (lost_before)
+			log_info("%s/%s: answers again, %lld polls lost", machine, source,
+			        (long long)lost_before);
+		else
+			log_info("%s/%s: answers", machine, source);
+		return;
+	}
+	payload_hint(hint, sizeof(hint), s, g->config->language);
+	log_warning("%s/%s: %s. %s", machine, source, fail_name(s->fail), hint);
+}
+
+static void
+publish_state_now(struct gateway *g, struct machine *m, int64_t now_us)
+{
+	bool was_known = m->decided;
+	const char *from = was_known ? machine_state(m) : NULL;
+	if (machine_update(m, clock_wall_ms())) {
+		announce_state(g, m);
+		send_state_event(g, m, from);
+		outbox_mark(g->outbox, &m->availability);
+	}
+	if (m->decided)
+		outbox_mark(g->outbox, &m->snapshot);
+	m->dirty = false;
+	m->next_state_us = now_us + STATE_EVERY_US;
+}
+
+static void
+look_at_line(struct source *s, const struct polled_unit *unit)
+{
+	struct poller_stats stats;
+	if (s->fail != FAIL_IN_USE || !s->machine->gateway)
+		return;
+	(void)unit;
+	for (size_t i = 0; i < s->machine->gateway->n_pollers; i++) {
+		struct poller *p = s->machine->gateway->pollers[i];
+		if (poller_bus(p) != s->bus)
+			continue;
+		poller_stats(p, &stats);
+		snprintf(s->holder, sizeof(s->holder), "%s", stats.holder);
+	}
+}
+
+static void
+publish_reading(struct gateway *g, struct source *s, const struct reading *r,
+        const uint16_t *points, unsigned outcome)
+{
+	struct machine *m = s->machine;
+	size_t len;
+	if (!(outcome & (OUTCOME_TELEMETRY | OUTCOME_ERRORS)))
+		return;
+	struct envelope e = gateway_numbered(g, r->ts_ms, &m->telemetry_seq);
+	if (outcome & OUTCOME_TELEMETRY)
+		len = payload_telemetry(g->scratch, GATEWAY_SCRATCH, &e, s, r, points);
+	else
+		len = payload_silence(g->scratch, GATEWAY_SCRATCH, &e, s);
+	outbox_append(g->outbox, LANE_LIVE, m->telemetry_topic, g->scratch, len);
+}
+
+static void
+take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
+        const uint16_t *points, int64_t now_us)
+{
+	uint64_t lost = s->lost_polls;
+	unsigned outcome = source_take(s, mail->reading, points, now_us);
+	publish_reading(g, s, mail->reading, points, outcome);
+	if (outcome & OUTCOME_SOURCE) {
+		look_at_line(s, mail->unit);
+		tell_source(g, s, (int64_t)lost);
+		if (s->ok)
+			s->lost_polls = 0;
+	}
+	if (outcome & OUTCOME_STATE)
+		publish_state_now(g, s->machine, now_us);
+}
+
+static void
+on_reading(struct gateway *g, struct poll_mail *mail, int64_t now_us)
+{
+	size_t n;
+	struct polled_unit *unit = mail->unit;
+	struct taps *taps = unit->taps;
+	const uint16_t *points = device_group_points(unit->device, mail->reading->group, &n);
+	for (size_t i = 0; i < taps->n; i++)
+		if (!taps->sources[i]->removed)
+			take_reading(g, taps->sources[i], mail, points, now_us);
+	poller_return(unit->poller, mail);
+}
+
+/* ---- the broker ---------------------------------------------------------------------------- */
+
+static const struct trouble_facts mqtt311 = {
+        .code = "mqtt311",
+        .severity = SEVERITY_WARNING,
+        .text = {.en = "The broker speaks only MQTT 3.1.1: refused messages are not noticed",
+                .ru = "Брокер понимает только MQTT 3.1.1: отказы в приёме сообщений не видны"},
+        .hint = {.en = "Use a broker with MQTT 5, or set mqtt.protocol to 3.1.1 knowingly",
+                .ru = "Используйте брокер с MQTT 5 или осознанно задайте mqtt.protocol: 3.1.1"},
+};
+
+static void
+on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
+{
+	unsigned window = (unsigned)g->config->mqtt.window;
+	if (e->receive_maximum < window)
+		window = e->receive_maximum;
+	g->mqtt.up = true;
+	snprintf(g->mqtt.broker, sizeof(g->mqtt.broker), "%s", e->broker);
+	g->mqtt.protocol = e->protocol;
+	g->mqtt.since_ms = clock_wall_ms();
+	g->mqtt.connects++;
+	g->mqtt.error[0] = '\0';
+	log_info("mqtt: connected to %s (MQTT %s)", e->broker, e->protocol == 5 ? "5" : "3.1.1");
+	if (!e->retain_available)
+		log_warning("mqtt: this broker keeps no retained messages; state and availability "
+		            "reach only those who listen now");
+	if (e->protocol != 5)
+		trouble_raise(g, &mqtt311);
+	else
+		trouble_clear(g, mqtt311.code);
+	outbox_connected(g->outbox, window);
+	inbound_connected(g, now_us);
+	health_changed(g);
+}
+
+static void
+on_down(struct gateway *g, const struct uplink_event *e)
+{
+	bool same = !g->mqtt.up && strcmp(g->mqtt.error, e->error) == 0;
+	outbox_disconnected(g->outbox);
+	if (!same) /* told once, not at each attempt */
+		log_warning("mqtt: %s: %s; trying again", e->broker,
+		        e->error[0] ? e->error : "connection lost");
+	if (g->mqtt.up || g->mqtt.since_ms == 0)
+		g->mqtt.since_ms = clock_wall_ms();
+	g->mqtt.up = false;
+	snprintf(g->mqtt.error, sizeof(g->mqtt.error), "%s", e->error);
+}
+
+static void
+on_uplink(struct gateway *g, struct uplink_event *e, int64_t now_us)
+{
+	if (e->kind == UPLINK_UP)
+		on_up(g, e, now_us);
+	else if (e->kind == UPLINK_DOWN)
+		on_down(g, e);
+	else
+		inbound_message(g, e);
+	uplink_event_free(e);
+}
+
+static void
+on_message(struct gateway *g, struct message *m, int64_t now_us)
+{
+	if (outbox_done(g->outbox, m, now_us))
+		uplink_reconnect(g->uplink);
+}
+
+void
+gateway_mail(void *arg)
+{
+	struct gateway *g = arg;
+	int64_t now_us = clock_mono_us();
+	for (struct mail *mail = mailbox_take(&g->inbox), *next; mail; mail = next) {
+		next = mail->next;
+		switch (mail->kind) {
+		case MAIL_READING:
+			on_reading(g, (struct poll_mail *)mail, now_us);
+			break;
+		case MAIL_POLLSET:
+			reload_pollset_returned(g, (struct pollset *)mail);
+			break;
+		case MAIL_JOB:
+			control_job_done(g, (struct line_job *)mail);
+			break;
+		case MAIL_MESSAGE:
+			on_message(g, (struct message *)mail, now_us);
+			break;
+		case MAIL_UPLINK:
+			on_uplink(g, (struct uplink_event *)mail, now_us);
+			break;
+		}
+	}
+	outbox_pump(g->outbox, now_us);
+}
+
+void
+gateway_pump(struct gateway *g)
+{
+	outbox_pump(g->outbox, clock_mono_us());
+}
+
+static void
+send_message(void *arg, struct message *m)
+{
+	struct gateway *g = arg;
+	uplink_send(g->uplink, m);
+}
+
+static void
+on_trouble(void *arg, const char *topic, int reason, const char *what)
+{
+	struct gateway *g = arg;
+	char error[128];
+	snprintf(error, sizeof(error), "%s refused: %s (0x%02X)", topic, what, (unsigned)reason);
+	if (strcmp(error, g->mqtt.error) != 0)
+		log_warning("mqtt: %s", error);
+	snprintf(g->mqtt.error, sizeof(g->mqtt.error), "%s", error);
+}
+
+/* ---- time ---------------------------------------------------------------------------------- */
+
+static void
+tick_machine(struct gateway *g, struct machine *m, int64_t now_us)
+{
+	if (!m->dirty || !m->decided || now_us < m->next_state_us)
+		return;
+	m->dirty = false;
+	m->next_state_us = now_us + STATE_EVERY_US;
+	outbox_mark(g->outbox, &m->snapshot);
+}
+
+static void
+tick_clock(struct gateway *g, int64_t now_us)
+{
+	enum clock_state before = clock_state();
+	if (now_us < g->next_clock_us)
+		return;
+	g->next_clock_us = now_us + CLOCK_EVERY_US;
+	if (clock_update(g->config->clock) != before) {
+		log_info("clock: %s", clock_state_name(clock_state()));
+		health_changed(g);
+	}
+}
+
+static void
+tell_systemd(const struct gateway *g)
+{
+	size_t online = 0;
+	for (size_t i = 0; i < g->n_machines; i++)
+		online += g->machines[i]->online;
+	notify_send("STATUS=%zu of %zu machines online, broker %s", online, g->n_machines,
+	        g->mqtt.up ? "connected" : "away");
+}
+
+static void
+tick(void *arg)
+{
+	struct gateway *g = arg;
+	int64_t now_us = clock_mono_us();
+	tick_clock(g, now_us);
+	for (size_t i = 0; i < g->n_machines; i++)
+		tick_machine(g, g->machines[i], now_us);
+	inbound_tick(g, now_us);
+	trouble_tick(g, clock_wall_ms());
+	health_tick(g, now_us);
+	reload_tick(g);
+	outbox_pump(g->outbox, now_us);
+	tell_systemd(g);
+}
+
+/* The watchdog is fed only while every thread shows life: a poller that hangs in a driver, or an
+ * uplink that does not come back, lets it bark. Honest waits are shorter than the allowance. */
+static bool
+everyone_lives(const struct gateway *g, int64_t now_us)
+{
+	const int64_t allowance_us = 60000000;
+	for (size_t i = 0; i < g->n_pollers; i++)
+		if (g->pollers[i] && now_us - poller_alive_us(g->pollers[i]) > allowance_us)
+			return false;
+	return now_us - uplink_alive_us(g->uplink) <= 5 * allowance_us; /* DNS and connect */
+}
+
+static void
+feed_watchdog(void *arg)
+{
+	const struct gateway *g = arg;
+	if (everyone_lives(g, clock_mono_us()))
+		notify_send("WATCHDOG=1");
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static void
+make_names(struct gateway *g)
+{
+	uint32_t random;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = (uint32_t)clock_wall_ms();
+	snprintf(g->epoch, sizeof(g->epoch), "%08x", random);
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (f && fgets(g->boot, sizeof(g->boot), f))
+		g->boot[strcspn(g->boot, "\n")] = '\0';
+	if (f)
+		fclose(f);
+}
+
+static int
+make_machines(struct gateway *g)
+{
+	g->machines = calloc(g->config->n_machines + 1, sizeof(struct machine *));
+	if (!g->machines)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->config->n_machines; i++) {
+		struct machine *m = machine_create(&g->config->machines[i], g->config, g->started_us);
+		if (!m)
+			return -ENOMEM;
+		g->machines[g->n_machines++] = m;
+		/* Snapshots of a thousand machines do not all fall due in the same second. */
+		m->next_state_us = g->started_us + (int64_t)(i * 6180339 % STATE_EVERY_US);
+		int rc = gateway_announce(g, m);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+make_own_topics(struct gateway *g)
+{
+	const char *id = g->config->gateway;
+	g->availability = (struct retained){.topic = gateway_topic(g, "gateways/%s/availability", id),
+	        .render = render_gateway_availability};
+	g->info = (struct retained){.topic = gateway_topic(g, "gateways/%s/info", id), .json = true,
+	        .render = render_gateway_info};
+	g->health = (struct retained){.topic = gateway_topic(g, "gateways/%s/health", id),
+	        .json = true, .render = health_render};
+	g->event_topic = gateway_topic(g, "gateways/%s/event", id);
+	if (!g->availability.topic || !g->info.topic || !g->health.topic || !g->event_topic)
+		return -ENOMEM;
+	outbox_add(g->outbox, &g->availability);
+	outbox_add(g->outbox, &g->info);
+	return 0;
+}
+
+static int
+make_pollers(struct gateway *g)
+{
+	g->pollers = calloc(g->config->n_buses + 1, sizeof(struct poller *));
+	if (!g->pollers)
+		return -ENOMEM;
+	for (; g->n_pollers < g->config->n_buses; g->n_pollers++) {
+		g->pollers[g->n_pollers] = poller_create(&g->config->buses[g->n_pollers], &g->inbox);
+		if (!g->pollers[g->n_pollers])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+struct gateway *
+gateway_create(struct config *config, const char *file, const char *profiles_dir)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	struct outbox_ops ops = {.send = send_message, .trouble = on_trouble, .arg = g};
+	g->config = config;
+	g->file = file;
+	g->profiles_dir = profiles_dir;
+	g->started_us = g->grid_us = clock_mono_us();
+	g->started_ms = g->config_loaded_ms = clock_wall_ms();
+	clock_update(config->clock);
+	make_names(g);
+	g->scratch = malloc(GATEWAY_SCRATCH);
+	g->loop = loop_create(gateway_mail, g);
+	mailbox_init(&g->inbox, loop_wake, g->loop);
+	g->outbox = outbox_create(&ops, LIVE_BYTES, EVENT_BYTES);
+	if (!g->scratch || !g->loop || !g->outbox)
+		goto fail;
+	if (make_own_topics(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
+		goto fail;
+	struct uplink_will will = {.topic = g->availability.topic, .payload = "offline"};
+	g->uplink = uplink_create(&config->mqtt, &will, &g->inbox);
+	if (g->uplink)
+		return g;
+fail:
+	gateway_destroy(g);
+	return NULL;
+}
+
+static int
+start_pollers(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_pollers; i++) {
+		struct pollset *set = pollplan_create(g, i, g->pollers[i], NULL);
+		if (!set)
+			return -ENOMEM;
+		int rc = poller_give(g->pollers[i], set);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+void
+gateway_settle(struct gateway *g)
+{
+	int64_t now_us = clock_mono_us();
+	for (size_t i = 0; i < g->n_machines; i++) {
+		struct machine *m = g->machines[i];
+		for (size_t k = 0; k < m->n_sources; k++)
+			if (!m->sources[k]->bus && !m->sources[k]->decided)
+				source_fail(m->sources[k], FAIL_UNSUPPORTED, clock_wall_ms());
+		publish_state_now(g, m, now_us);
+	}
+}
+
+int
+gateway_start(struct gateway *g)
+{
+	int rc = start_pollers(g);
+	if (rc == 0)
+		rc = uplink_start(g->uplink);
+	if (rc == 0)
+		rc = loop_every(g->loop, 1000, tick, g);
+	int64_t watchdog_ms = notify_watchdog_ms();
+	if (rc == 0 && watchdog_ms > 0)
+		rc = loop_every(g->loop, watchdog_ms, feed_watchdog, g);
+	gateway_settle(g);
+	return rc;
+}
+
+/* What still waits goes out while the broker takes it; `offline` goes last. */
+static void
+say_goodbye(struct gateway *g, int64_t until_us)
+{
+	g->stopping = true;
+	for (size_t i = 0; i < g->n_pollers; i++)
+		poller_cancel(g->pollers[i]);
+	outbox_mark(g->outbox, &g->availability);
+	gateway_pump(g);
+	while (g->mqtt.up && !outbox_idle(g->outbox) && clock_mono_us() < until_us)
+		loop_run_once(g->loop, 50);
+}
+
+bool
+gateway_stop(struct gateway *g)
+{
+	int64_t start_us = clock_mono_us(), deadline_us = start_us + STOP_US;
+	bool joined = true;
+	notify_send("STOPPING=1\nSTATUS=stopping");
+	control_stop(g);
+	metrics_stop(g);
+	say_goodbye(g, start_us + GOODBYE_US);
+	joined &= uplink_stop(g->uplink, start_us + GOODBYE_US + 2000000);
+	for (size_t i = 0; i < g->n_pollers; i++)
+		joined &= poller_join(g->pollers[i], deadline_us);
+	if (joined)
+		gateway_mail(g); /* messages and readings come home */
+	g->was_stopped = joined;
+	return joined;
+}
+
+static void
+free_machines(struct gateway *g)
+{
+	for (size_t i = 0; i < g->n_machines; i++)
+		machine_destroy(g->machines[i]);
+	free(g->machines);
+}
+
+static void
+free_topics(struct gateway *g)
+{
+	while (g->topics) {
+		struct topic *next = g->topics->next;
+		free(g->topics);
+		g->topics = next;
+	}
+}
+
+void
+gateway_destroy(struct gateway *g)
+{
+	if (!g)
+		return;
+	reload_free(g);
+	for (size_t i = 0; i < g->n_pollers; i++)
+		poller_destroy(g->pollers[i]);
+	free(g->pollers);
+	uplink_destroy(g->uplink);
+	trouble_free(g);
+	outbox_destroy(g->outbox);
+	free_machines(g);
+	free_topics(g);
+	if (loop_destroy(g->loop) < 0)
+		log_error("a handle was left open; please report this");
+	for (size_t i = 0; i < g->n_orphans; i++)
+		free(g->orphans[i]);
+	free(g->orphans);
+	free(g->bus_health);
+	free(g->scratch);
+	mailbox_finish(&g->inbox);
+	config_free(g->config);
+	free(g);
+}

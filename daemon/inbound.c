@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* inbound.c -- what the broker holds in our name, and what of it is no longer true
+ *
+ * After each connect we look for a few seconds at the retained `machines/+/info` and at our own
+ * alarms. A machine that carries our name and is not configured (removed, or the daemon was killed
+ * before it could clear it) is cleared topic by topic. Another gateway's topics are never touched.
+ * Our own availability is watched for as long as we are connected: after a fail-over the will of
+ * the old connection may come late and say "offline" over our "online".
+ */
+#include "daemon/gateway.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/clock.h"
+#include "daemon/log.h"
+
+#define LOOKOUT_US 5000000LL
+
+static const char *
+path(const struct gateway *g, const char *leaf, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s/%s", g->config->mqtt.topic_root, g->config->park, leaf);
+	return buf;
+}
+
+void
+inbound_connected(struct gateway *g, int64_t now_us)
+{
+	char topic[256], alarms[128];
+	snprintf(alarms, sizeof(alarms), "gateways/%s/alarm/+", g->config->gateway);
+	uplink_subscribe(g->uplink, g->availability.topic);
+	uplink_subscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
+	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
+	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
+}
+
+void
+inbound_tick(struct gateway *g, int64_t now_us)
+{
+	char topic[256], leaf[128];
+	if (!g->mqtt.lookout_until_us || now_us < g->mqtt.lookout_until_us)
+		return;
+	g->mqtt.lookout_until_us = 0;
+	uplink_unsubscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
+	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/+", g->config->gateway);
+	uplink_unsubscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
+	for (size_t i = 0; i < g->n_orphans; i++) {
+		snprintf(leaf, sizeof(leaf), "machines/%s/#", g->orphans[i]);
+		uplink_unsubscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
+		free(g->orphans[i]);
+	}
+	g->n_orphans = 0;
+}
+
+/* ---- clearing ------------------------------------------------------------------------------ */
+
+static void
+stray_gone(struct retained *r)
+{
+	free((char *)r - offsetof(struct stray, retained));
+}
+
+static void
+clear_topic(struct gateway *g, const char *topic)
+{
+	struct stray *s = calloc(1, sizeof(*s) + strlen(topic) + 1);
+	if (!s)
+		return;
+	strcpy(s->topic, topic);
+	s->retained = (struct retained){.topic = s->topic, .gone = stray_gone};
+	outbox_add(g->outbox, &s->retained);
+	outbox_forget(g->outbox, &s->retained);
+}
+
+static bool
+is_orphan(const struct gateway *g, const char *id, size_t len)
+{
+	for (size_t i = 0; i < g->n_orphans; i++)
+		if (strlen(g->orphans[i]) == len && memcmp(g->orphans[i], id, len) == 0)
+			return true;
+	return false;
+}
+
+static void
+adopt_orphan(struct gateway *g, const char *id)
+{
+	char topic[256], leaf[128];
+	char **more = realloc(g->orphans, (g->n_orphans + 1) * sizeof(*more));
+	if (!more)
+		return;
+	g->orphans = more;
+	g->orphans[g->n_orphans] = strdup(id);
+	if (!g->orphans[g->n_orphans])
+		return;
+	g->n_orphans++;
+	log_info("mqtt: machine %s is ours at the broker but not configured; clearing its topics", id);
+	snprintf(leaf, sizeof(leaf), "machines/%s/#", id);
+	uplink_subscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
+	g->mqtt.lookout_until_us = clock_mono_us() + LOOKOUT_US;
+}
+
+/* ---- messages ------------------------------------------------------------------------------ */
+
+/* Whether the payload's `gw` is ours. `other` (may be NULL) gets another's name. */
+static bool
+is_ours(const struct gateway *g, const struct uplink_event *e, char *other, size_t size)
+{
+	json_t *root = json_loadb(e->payload, e->len, JSON_REJECT_DUPLICATES, NULL);
+	const char *gw = json_string_value(json_object_get(root, "gw"));
+	bool ours = gw && strcmp(gw, g->config->gateway) == 0;
+	if (other)
+		snprintf(other, size, "%s", gw ? gw : "");
+	json_decref(root);
+	return ours;
+}
+
+static void
+on_info(struct gateway *g, const struct uplink_event *e, const char *id)
+{
+	char other[40];
+	bool ours = is_ours(g, e, other, sizeof(other));
+	struct machine *m = gateway_find_machine(g, id);
+	if (m && !ours && other[0])
+		log_warning("machine %s is configured here, but gateway %s publishes it too", id, other);
+	else if (!m && ours && !is_orphan(g, id, strlen(id)))
+		adopt_orphan(g, id);
+}
+
+/* "ID/LEAF" below machines/. */
+static void
+on_machine(struct gateway *g, const struct uplink_event *e, const char *rest)
+{
+	const char *slash = strchr(rest, '/');
+	if (!slash || e->len == 0)
+		return;
+	size_t len = (size_t)(slash - rest);
+	char id[64];
+	if (len >= sizeof(id))
+		return;
+	memcpy(id, rest, len);
+	id[len] = '\0';
+	if (strcmp(slash, "/info") == 0)
+		on_info(g, e, id);
+	if (e->retain && is_orphan(g, id, len) && !gateway_find_machine(g, id))
+		clear_topic(g, e->topic);
+}
+
+void
+inbound_message(struct gateway *g, const struct uplink_event *e)
+{
+	char prefix[256];
+	if (strcmp(e->topic, g->availability.topic) == 0) {
+		if (strcmp(e->payload, "online") != 0 && !g->stopping)
+			outbox_mark(g->outbox, &g->availability);
+		return;
+	}
+	size_t n = strlen(path(g, "machines/", prefix, sizeof(prefix)));
+	if (strncmp(e->topic, prefix, n) == 0) {
+		on_machine(g, e, e->topic + n);
+		return;
+	}
+	char leaf[128];
+	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/", g->config->gateway);
+	n = strlen(path(g, leaf, prefix, sizeof(prefix)));
+	if (strncmp(e->topic, prefix, n) == 0 && e->len && e->retain &&
+	        !trouble_is_active(g, e->topic + n))
+		clear_topic(g, e->topic);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* payload.h -- what we know -> JSON in a buffer that the caller owns
+ *
+ * Pure: no clock, no memory of its own, nothing is sent. Schemas: docs/schemas/. Each function
+ * returns the length, or 0 if the text did not fit (or the buffer of a retained topic's render is
+ * too small, which its owner logs). Loop thread.
+ */
+#ifndef DAEMON_PAYLOAD_H
+#define DAEMON_PAYLOAD_H
+
+#include "config/config.h"
+#include "daemon/clock.h"
+#include "daemon/machine.h"
+#include "daemon/outbox.h"
+#include "daemon/poller.h"
+
+struct envelope {
+	int64_t ts_ms;
+	enum clock_state clock;
+	const char *gw;
+	const char *epoch; /* NULL: a retained topic, which has neither epoch nor seq */
+	uint64_t seq;
+};
+
+struct bus_health {
+	const char *id, *state;
+	struct poller_stats stats;
+	double busy_pct;
+};
+
+struct health {
+	int64_t uptime_s;
+	const char *version;
+	enum clock_state clock;
+	double clock_offset_ms;
+	const char *mqtt_state, *broker, *protocol, *mqtt_error;
+	int64_t mqtt_since_ms;
+	uint64_t reconnects;
+	struct outbox_stats outbox;
+	struct bus_health *buses;
+	size_t n_buses;
+	const char *config_hash, *config_error;
+	int64_t config_loaded_ms;
+	int64_t rss_bytes, disk_free_bytes;
+	double cpu_s;
+	size_t machines, machines_online;
+	uint64_t polls_lost;
+};
+
+/* An alarm of the gateway itself. */
+struct gateway_alarm {
+	const char *code;
+	enum severity severity;
+	bool active;
+	int64_t raised_ms, cleared_ms; /* 0: not yet */
+	unsigned count;
+	struct text text, hint;
+};
+
+size_t payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
+                         const struct reading *r, const uint16_t *points);
+/* Every point of the source, each with the source's failure. */
+size_t payload_silence(char *buf, size_t size, const struct envelope *e, const struct source *s);
+size_t payload_machine_info(char *buf, size_t size, const struct envelope *e,
+                            const struct machine *m);
+size_t payload_machine_state(char *buf, size_t size, const struct envelope *e,
+                             const struct machine *m, enum language language);
+size_t payload_state_event(char *buf, size_t size, const struct envelope *e, const char *from,
+                           const char *to, const char *reason);
+size_t payload_identity_event(char *buf, size_t size, const struct envelope *e,
+                              const char *source, const char *was, const char *now);
+size_t payload_gateway_info(char *buf, size_t size, const struct envelope *e,
+                            const struct config *c, const char *boot, const char *epoch);
+size_t payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h);
+size_t payload_config_event(char *buf, size_t size, const struct envelope *e, const char *hash,
+                            bool ok, const char *error);
+size_t payload_alarm(char *buf, size_t size, const struct envelope *e,
+                     const struct gateway_alarm *a, enum language language);
+size_t payload_alarm_event(char *buf, size_t size, const struct envelope *e,
+                           const struct gateway_alarm *a);
+/* The hint for a source that does not answer; "" for one that does. */
+void payload_hint(char *buf, size_t size, const struct source *s, enum language language);
+/* The same health as OpenMetrics text, ended by "# EOF". */
+size_t payload_metrics(char *buf, size_t size, const struct health *h);
+
+#endif

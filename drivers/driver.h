@@ -95,7 +95,7 @@ struct group {
 enum option_type { OPTION_STRING, OPTION_INT, OPTION_BOOL, OPTION_DURATION, OPTION_ENUM };
 
 /* A key that a driver adds to a source; ends with { 0 }. */
-struct option {
+struct driver_option {
 	const char *name;
 	enum option_type type;
 	size_t offset; /* into the driver's options structure */
@@ -116,7 +116,7 @@ struct driver {
 	size_t n_points;
 	const struct group *groups;
 	size_t n_groups;
-	const struct option *options;
+	const struct driver_option *options;
 	size_t options_size;
 	size_t state_size; /* zeroed by the core, one per device */
 	/* Identifies the device after the link came up. -ESTALE: another device. Optional. */

@@ -61,8 +61,10 @@ def shortest(x):
 
 
 def text(raw, scale):
-    """An integer times a decimal scale, with the decimals of the scale."""
-    return format(Decimal(raw) * Decimal(scale), "f")
+    """An integer times a decimal scale, with the decimals of the scale, two beyond the first at most."""
+    scale = Decimal(scale)
+    decimals = max(0, min(-scale.as_tuple().exponent, -scale.adjusted() + 2))
+    return format((Decimal(raw) * scale).quantize(Decimal(1).scaleb(-decimals)), "f")
 
 
 class Case:
@@ -183,8 +185,9 @@ def sdm_single(extra):
 
 
 add("eastron-sdm120",
+    # The document says 230.2; these bytes are the next float32 above the nearest to 230.2.
     Real("voltage 230.2 V", "Eastron SDM120-Modbus RTU protocol: read of parameter 1",
-         "01 04 00 00 00 02 71 CB", "01 04 04 43 66 33 34 1B 38", {"voltage_v": "230.2"}),
+         "01 04 00 00 00 02 71 CB", "01 04 04 43 66 33 34 1B 38", {"voltage_v": "230.20001"}),
     *sdm_single([]))
 add("eastron-sdm230", *sdm_single([
     (0x4C, 12.5, "energy_reactive_import_varh", 1000), (0x4E, 3.75, "energy_reactive_export_varh", 1000),

@@ -240,6 +240,7 @@ def pzem():
     b = Case("beyond the range")
     b.number("u16", r, 0, 65535, "voltage_v", want=RANGE)
     b.number("u16", r, 7, 65535, "frequency_hz", want=RANGE)
+    b.number("u16", r, 9, 1, "power_alarm", want=RANGE)
     return a, b
 
 
@@ -524,6 +525,7 @@ def mv110():
     b = Case("the rest of the states", unit=16)
     for k, (raw, key) in enumerate([(0xF000, "invalid"), (0xF009, "cold_junction_low"), (0xF00E, "no_adc"), (0xF00F, "calibration")]):
         b.key(r, 6 * k + 2, raw, f"status{k + 1}", key)
+    b.number("u16", r, 6 * 7 + 2, 0xF001, "status8", want=RANGE)
     return a, b
 
 
@@ -677,7 +679,10 @@ def dps():
         b.key(r, 7, raw, "protection", key)
         b.key(r, 9, 0, "output", "off")
         out.append(b)
-    return out
+    c = Case("contents that no document names")
+    c.number("u16", r, 7, 4, "protection", want=RANGE)
+    c.number("u16", r, 8, 2, "regulation", want=RANGE)
+    return out + [c]
 
 
 add("dps5005", *dps())

@@ -513,6 +513,47 @@ test_requests_keep_the_limits(void **state)
 	for_each_profile(keeps_limits);
 }
 
+/* ---- identity ---------------------------------------------------------------------------------
+ */
+
+static void
+refuses_another_model(struct profile_file *file, json_t *golden)
+{
+	const struct profile *profile = &file->regs;
+	const json_t *golden_case = json_array_get(json_object_get(golden, "cases"), 0);
+	uint8_t unit = (uint8_t)json_integer_value(json_object_get(golden_case, "unit"));
+	struct golden_link *g;
+	struct device *dev;
+	struct reading *reading;
+	json_t *exchange;
+	size_t i;
+
+	if (profile->n_identify == 0 || profile->identify[0].kind != IDENTIFY_REGISTER)
+		return;
+	g = golden_create(profile, unit);
+	json_array_foreach(json_object_get(golden_case, "exchanges"), i, exchange)
+		load_exchange(g, exchange);
+	g->words[profile->identify[0].reg.table][profile->identify[0].reg.address] ^= 0x4000;
+	dev = make_device(profile, NULL, g);
+	reading = reading_create(dev);
+	assert_non_null(reading);
+	assert_int_equal(device_poll(dev, 0, reading), -ESTALE);
+	for (i = 0; i < reading->n; i++) {
+		assert_int_equal(reading->values[i].kind, VALUE_NONE);
+		assert_int_equal(reading->values[i].fail, FAIL_IDENTITY);
+	}
+	reading_destroy(reading);
+	device_destroy(dev);
+	link_destroy(&g->base);
+}
+
+static void
+test_another_model_is_refused(void **state)
+{
+	(void)state;
+	for_each_profile(refuses_another_model);
+}
+
 /* ---- texts and the table of devices
  * ------------------------------------------------------------------ */
 
@@ -606,6 +647,7 @@ main(void)
 		cmocka_unit_test(test_golden_frames),
 		cmocka_unit_test(test_golden_covers_every_point),
 		cmocka_unit_test(test_requests_keep_the_limits),
+		cmocka_unit_test(test_another_model_is_refused),
 		cmocka_unit_test(test_texts_in_both_languages),
 		cmocka_unit_test(test_table_of_devices_is_complete),
 	};

@@ -111,6 +111,9 @@ struct config {
 /* Loads and checks everything. NULL if there is any error; problems are added in any case.
  * `profiles_dir`: --profiles DIR, NULL for none. */
 struct config *config_load(const char *file, const char *profiles_dir, struct problems *problems);
+/* The same from memory; `file` is a name for problems and for finding profiles beside it. */
+struct config *config_load_text(const char *file, const char *text, size_t len,
+                                const char *profiles_dir, struct problems *problems);
 void config_free(struct config *c); /* NULL is fine */
 /* The language's text, the other one if it is missing, "" if there is none. */
 const char *config_text(const struct text *t, enum language language);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* machine.c -- machines of the configuration: sources, usage rules, alarms */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/loader.h"
+#include "config/rules.h"
+
+enum { SOURCES_MAX = 64 };
+
+/* ---- what names in a machine's rules mean ------------------------------------------------ */
+
+static const struct source_config *
+find_source(const struct machine_config *m, const char *id, size_t len)
+{
+	for (size_t i = 0; i < m->n_sources; i++)
+		if (m->sources[i].id && strncmp(m->sources[i].id, id, len) == 0 &&
+			m->sources[i].id[len] == '\0')
+			return &m->sources[i];
+	return NULL;
+}
+
+static bool
+scope_source(const void *self, const char *id)
+{
+	return find_source(self, id, strlen(id)) != NULL;
+}
+
+static bool
+find_own_point(const struct driver *driver, const char *id, struct point_facts *out)
+{
+	*out = (struct point_facts){.shape = SHAPE_UNKNOWN};
+	for (size_t i = 0; i < driver->n_points; i++)
+		if (strcmp(driver->points[i].id, id) == 0)
+			return true;
+	/* A driver that is not built yet cannot say what it will have. */
+	return !driver->poll;
+}
+
+static bool
+scope_point(const void *self, const char *name, struct point_facts *out)
+{
+	const char *dot = strchr(name, '.');
+	const struct source_config *s = dot ? find_source(self, name, (size_t)(dot - name)) : NULL;
+
+	*out = (struct point_facts){.shape = SHAPE_UNKNOWN};
+	if (!s)
+		return false;
+	if (!s->driver)
+		return true; /* told already */
+	if (!s->driver->needs_profile)
+		return find_own_point(s->driver, dot + 1, out);
+	if (!s->profile)
+		return true;
+	const struct profile *regs = &s->profile->regs;
+	for (size_t i = 0; i < regs->n_points; i++) {
+		if (strcmp(regs->points[i].point.id, dot + 1) != 0)
+			continue;
+		*out = rules_point_facts(&regs->points[i]);
+		return s->wanted[i];
+	}
+	return false;
+}
+
+static size_t
+count_points(const struct machine_config *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_sources; i++)
+		n += m->sources[i].profile ? m->sources[i].profile->regs.n_points : 0;
+	return n;
+}
+
+static const char *const *
+scope_names(const void *self, struct reader *r, const char *name)
+{
+	const struct machine_config *m = self;
+	const char **names = arena_array(r->arena, count_points(m) + 1, sizeof *names);
+	size_t n = 0;
+
+	(void)name;
+	for (size_t i = 0; i < m->n_sources; i++) {
+		const struct source_config *s = &m->sources[i];
+		for (size_t k = 0; s->profile && k < s->profile->regs.n_points; k++)
+			if (s->wanted[k])
+				names[n++] = arena_printf(r->arena, "%s.%s", s->id ? s->id : "?",
+					s->profile->regs.points[k].point.id);
+	}
+	return names;
+}
+
+/* ---- alarms that change one of a profile ------------------------------------------------- */
+
+/* The profile's alarm that is published as `code` (<source>-<code>). */
+static const struct alarm_rule *
+find_profile_alarm(const struct machine_config *m, const char *code)
+{
+	for (size_t i = 0; i < m->n_sources; i++) {
+		const struct source_config *s = &m->sources[i];
+		size_t len = s->id ? strlen(s->id) : 0;
+		if (!len || !s->profile || strncmp(code, s->id, len) != 0 || code[len] != '-')
+			continue;
+		for (size_t k = 0; k < s->profile->n_faults; k++)
+			if (strcmp(s->profile->faults[k].code, code + len + 1) == 0)
+				return &s->profile->faults[k];
+	}
+	return NULL;
+}
+
+/* `_` is not allowed in codes; a source "dust_1" raises "dust-1-silent". */
+static bool
+is_silent_code(const struct machine_config *m, const char *code)
+{
+	for (size_t i = 0; i < m->n_sources; i++) {
+		char own[64];
+		snprintf(own, sizeof own, "%s-silent", m->sources[i].id ? m->sources[i].id : "");
+		for (char *c = own; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		if (strcmp(own, code) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* An alarm without condition takes from the one that it changes what it does not say itself. */
+static void
+inherit(struct loader *l, const struct machine_config *m, const struct node *node,
+	struct alarm_rule *rule)
+{
+	const struct alarm_rule *base = find_profile_alarm(m, rule->code);
+	bool any_driver = false;
+
+	for (size_t i = 0; i < m->n_sources; i++)
+		any_driver |= m->sources[i].driver && !m->sources[i].driver->needs_profile;
+	if (!base) {
+		if (!any_driver && !is_silent_code(m, rule->code))
+			reader_error(&l->r, node, NULL, NULL,
+				"alarm \"%.64s\" has no condition, and no profile here has an alarm of that "
+				"code to change",
+				rule->code);
+		return;
+	}
+	if (!node_get(node, "severity"))
+		rule->severity = base->severity;
+	if (!rule->text.ru && !rule->text.en)
+		rule->text = base->text;
+	if (!rule->hint.ru && !rule->hint.en)
+		rule->hint = base->hint;
+}
+
+static void
+inherit_all(struct loader *l, struct machine_config *m, const struct node *list)
+{
+	struct path path;
+	size_t i = 0;
+
+	/* With an error the rules do not match their nodes any more. */
+	if (!list || m->n_alarms != list->n)
+		return;
+	for (const struct node *child = list->first; child; child = child->next, i++) {
+		reader_push(&l->r, &path, "alarms", i);
+		if (m->alarms[i].silent)
+			inherit(l, m, child, &m->alarms[i]);
+		reader_pop(&l->r);
+	}
+}
+
+/* ---- machines ---------------------------------------------------------------------------- */
+
+static void
+read_sources(struct loader *l, const struct node *list, struct machine_config *m)
+{
+	struct path path;
+
+	if (!list || list->n == 0 || list->n > SOURCES_MAX) {
+		if (list)
+			reader_error(&l->r, list, "sources", NULL, "1 to %d sources are allowed",
+				SOURCES_MAX);
+		return;
+	}
+	m->sources = arena_array(l->r.arena, list->n, sizeof *m->sources);
+	for (const struct node *child = list->first; child; child = child->next) {
+		reader_push(&l->r, &path, "sources", m->n_sources);
+		loader_source(l, child, m);
+		reader_pop(&l->r);
+	}
+}
+
+static void
+read_machine(struct loader *l, const struct node *node, struct machine_config *m)
+{
+	struct machine_draft d = {.m = {.class = "other"}};
+
+	keys_read(&l->r, &machine_table, node, &d);
+	*m = d.m;
+	if (!m->asset)
+		m->asset = m->id;
+	if (!m->title.ru && !m->title.en)
+		m->title.en = m->id;
+	read_sources(l, d.sources, m);
+	const struct rule_scope scope = {.self = m,
+		.find_point = scope_point,
+		.names = scope_names,
+		.find_source = scope_source};
+	rules_read_usage(&l->r, &scope, d.usage, &m->usage, &m->n_usage);
+	rules_read_alarms(&l->r, &scope, d.alarms, &m->alarms, &m->n_alarms);
+	inherit_all(l, m, d.alarms);
+}
+
+static size_t
+count_sources(const struct node *list)
+{
+	size_t n = 0;
+
+	for (const struct node *child = list->first; child; child = child->next) {
+		const struct node *sources = node_get(child, "sources");
+		n += sources && sources->n <= SOURCES_MAX ? sources->n : 0;
+	}
+	return n;
+}
+
+static void
+remember_sources(
+	struct loader *l, const struct node *node, const struct machine_config *m, size_t at)
+{
+	const struct node *list = node_get(node, "sources"), *child = list ? list->first : NULL;
+
+	for (size_t i = 0; i < m->n_sources; i++, child = child->next)
+		l->sources[l->n_sources++] = (struct source_ref){.source = &m->sources[i],
+			.machine = m,
+			.node = child,
+			.machine_index = at,
+			.source_index = i};
+}
+
+void
+loader_machines(struct loader *l)
+{
+	const struct node *list = l->d.machines;
+	struct names ids = {.arena = &l->scratch};
+	struct config *c = l->c;
+	struct path path;
+
+	if (!list)
+		return;
+	size_t n = count_sources(list);
+	c->machines = arena_array(l->r.arena, list->n, sizeof *c->machines);
+	c->profiles = arena_array(l->r.arena, n, sizeof(struct profile_file *));
+	l->profiles = arena_array(&l->scratch, n, sizeof *l->profiles);
+	l->sources = arena_array(&l->scratch, n, sizeof *l->sources);
+	l->profile_names.arena = &l->scratch;
+	for (const struct node *child = list->first; child; child = child->next) {
+		size_t i = c->n_machines++;
+		struct machine_config *m = &c->machines[i];
+		reader_push(&l->r, &path, "machines", i);
+		read_machine(l, child, m);
+		remember_sources(l, child, m, i);
+		size_t was = m->id ? names_add(&ids, m->id, i) : SIZE_MAX;
+		if (was != SIZE_MAX)
+			reader_error(&l->r, node_get(child, "id"), "id", NULL,
+				"machine \"%s\" is defined twice", m->id);
+		reader_pop(&l->r);
+	}
+}

@@ -167,7 +167,9 @@ link_transact(struct link *link, struct exchange *ex)
 int
 link_wait(struct link *link, int ms)
 {
-	return link->ops->wait(link, link_mono_us() + (int64_t)ms * 1000);
+	int64_t until_us = link_mono_us() + (int64_t)ms * 1000;
+
+	return link->ops->wait ? link->ops->wait(link, until_us) : link_poll(link, -1, 0, until_us);
 }
 
 void

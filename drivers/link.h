@@ -34,7 +34,7 @@ struct link_ops {
 	int (*transact)(struct link *link, struct exchange *ex);
 	void (*close)(struct link *link);
 	void (*destroy)(struct link *link);
-	/* Lets time pass on an open line and throws away what arrives meanwhile. 0 or -errno. */
+	/* Lets time pass and throws away what arrives meanwhile. 0 or -errno. NULL: nothing can. */
 	int (*wait)(struct link *link, int64_t until_us);
 	int64_t (*unit_free_us)(const struct link *link, uint8_t unit); /* NULL: always free */
 	int64_t (*wire_us)(const struct link *link, size_t chars);      /* NULL: no time */

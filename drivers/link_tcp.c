@@ -351,12 +351,6 @@ tcp_transact(struct link *link, struct exchange *ex)
 	return rc;
 }
 
-static int
-tcp_wait(struct link *link, int64_t until_us)
-{
-	return link_poll(link, -1, 0, until_us);
-}
-
 static int64_t
 tcp_unit_free_us(const struct link *link, uint8_t unit)
 {
@@ -371,7 +365,6 @@ static const struct link_ops tcp_ops = {
 	.transact = tcp_transact,
 	.close = tcp_close,
 	.destroy = tcp_destroy,
-	.wait = tcp_wait,
 	.unit_free_us = tcp_unit_free_us,
 };
 

@@ -73,12 +73,12 @@ ask_daemon(struct peek *p)
 
 	json_init(&j, request, sizeof request);
 	json_open(&j, NULL, '{');
-	json_string(&j, "cmd", "peek");
-	json_string(&j, "bus", p->bus->id);
-	json_int(&j, "unit", p->unit);
-	json_string(&j, "table", line_table_name(p->req.table));
-	json_int(&j, "address", p->req.address);
-	json_int(&j, "count", p->req.count);
+	json_put_string(&j, "cmd", "peek");
+	json_put_string(&j, "bus", p->bus->id);
+	json_put_int(&j, "unit", p->unit);
+	json_put_string(&j, "table", line_table_name(p->req.table));
+	json_put_int(&j, "address", p->req.address);
+	json_put_int(&j, "count", p->req.count);
 	json_close(&j, '}');
 	json_end(&j);
 	int code = session_ask(&p->s, request, NULL, NULL, &answer);
@@ -145,21 +145,21 @@ print_json(const struct peek *p, const struct interpretation *list, size_t n)
 
 	json_init(&j, buf, buf ? JSON_SIZE : 0);
 	json_open(&j, NULL, '{');
-	json_int(&j, "unit", p->unit);
-	json_string(&j, "table", line_table_name(p->req.table));
-	json_int(&j, "address", p->req.address);
+	json_put_int(&j, "unit", p->unit);
+	json_put_string(&j, "table", line_table_name(p->req.table));
+	json_put_int(&j, "address", p->req.address);
 	json_open(&j, is_bits(p) ? "bits" : "words", '[');
 	for (unsigned i = 0; i < p->req.count; i++)
-		json_int(&j, NULL, p->words[i]);
+		json_put_int(&j, NULL, p->words[i]);
 	json_close(&j, ']');
 	json_open(&j, "readings", '[');
 	for (size_t i = 0; i < n; i++) {
 		json_open(&j, NULL, '{');
-		json_int(&j, "address", list[i].address);
-		json_string(&j, "type", reading_type_name(list[i].type));
-		json_string(&j, "order", reading_order_name(list[i].order));
-		json_value(&j, "value", &list[i].value);
-		json_real(&j, "scale", list[i].scale, list[i].scale < 1 ? 4 : 0);
+		json_put_int(&j, "address", list[i].address);
+		json_put_string(&j, "type", reading_type_name(list[i].type));
+		json_put_string(&j, "order", reading_order_name(list[i].order));
+		json_put_value(&j, "value", &list[i].value);
+		json_put_real(&j, "scale", list[i].scale, list[i].scale < 1 ? 4 : 0);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');

@@ -4,6 +4,8 @@
  * The running daemon is asked, since it holds the lines. Without one the tool opens them itself;
  * its answer has the same form, so that there is one way to print it.
  */
+#include "cli/read.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include <time.h>
 
 #include "cli/line.h"
-#include "cli/session.h"
 #include "config/hint.h"
 #include "config/json.h"
 #include "drivers/decode.h"
@@ -176,11 +177,11 @@ put_point(struct json *j, const struct source_read *sr, size_t i)
 	char word[32];
 
 	json_open(j, NULL, '{');
-	json_string(j, "id", p->point.id);
-	json_string(j, "raw", r->raw[0] ? r->raw : NULL);
-	json_value(j, "value", &r->value);
-	json_string(j, "unit", p->point.unit ? p->point.unit : "");
-	json_string(j, "quality",
+	json_put_string(j, "id", p->point.id);
+	json_put_string(j, "raw", r->raw[0] ? r->raw : NULL);
+	json_put_value(j, "value", &r->value);
+	json_put_string(j, "unit", p->point.unit ? p->point.unit : "");
+	json_put_string(j, "quality",
 		r->value.kind != VALUE_NONE ? "ok"
 					    : fail_text((enum fail)r->value.fail,
 						      r->value.exception, word, sizeof word));
@@ -197,9 +198,9 @@ put_hint(struct json *j, const struct session *s, const struct source_read *sr)
 		.detail = sr->identity};
 	char hint[1024];
 
-	json_string(j, "error", fail_name(facts.fail));
+	json_put_string(j, "error", fail_name(facts.fail));
 	hint_write(hint, sizeof hint, session_language(s), &facts);
-	json_string(j, "hint", hint);
+	json_put_string(j, "hint", hint);
 }
 
 static void
@@ -209,10 +210,10 @@ put_source(struct json *j, const struct session *s, const struct source_read *sr
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	json_open(j, NULL, '{');
-	json_string(j, "source", sr->source->id);
-	json_int(j, "ts", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	json_put_string(j, "source", sr->source->id);
+	json_put_int(j, "ts", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 	if (sr->identity[0])
-		json_string(j, "identity", sr->identity);
+		json_put_string(j, "identity", sr->identity);
 	if (sr->rc)
 		put_hint(j, s, sr);
 	json_open(j, "points", '[');
@@ -250,7 +251,7 @@ is_wanted(const struct source_config *source, const char *id)
 	return source->profile && source->bus != SIZE_MAX && (!id || !strcmp(source->id, id));
 }
 
-static struct doc *
+struct doc *
 read_locally(const struct session *s, const struct machine_config *m, const char *source)
 {
 	size_t size = SOURCE_JSON;
@@ -263,7 +264,7 @@ read_locally(const struct session *s, const struct machine_config *m, const char
 	char *buf = malloc(size);
 	json_init(&j, buf, buf ? size : 0);
 	json_open(&j, NULL, '{');
-	json_string(&j, "machine", m->id);
+	json_put_string(&j, "machine", m->id);
 	json_open(&j, "sources", '[');
 	for (size_t i = 0; i < m->n_sources; i++)
 		if (is_wanted(&m->sources[i], source) && read_one(&j, s, &m->sources[i]))
@@ -347,9 +348,9 @@ ask_daemon(struct session *s, const char *machine, const char *source)
 
 	json_init(&j, request, sizeof request);
 	json_open(&j, NULL, '{');
-	json_string(&j, "cmd", "read");
-	json_string(&j, "machine", machine);
-	json_string(&j, "source", source);
+	json_put_string(&j, "cmd", "read");
+	json_put_string(&j, "machine", machine);
+	json_put_string(&j, "source", source);
 	json_close(&j, '}');
 	json_end(&j);
 	int code = session_ask(s, request, NULL, NULL, &answer);

@@ -135,10 +135,10 @@ json_close(struct json *j, char bracket)
 }
 
 void
-json_string(struct json *j, const char *key, const char *s)
+json_put_string(struct json *j, const char *key, const char *s)
 {
 	if (!s) {
-		json_null(j, key);
+		json_put_null(j, key);
 		return;
 	}
 	lead(j, key);
@@ -156,26 +156,26 @@ json_string(struct json *j, const char *key, const char *s)
 }
 
 void
-json_int(struct json *j, const char *key, int64_t i)
+json_put_int(struct json *j, const char *key, int64_t i)
 {
 	lead(j, key);
 	put_uint(j, i < 0, i < 0 ? 0 - (uint64_t)i : (uint64_t)i);
 }
 
 void
-json_uint(struct json *j, const char *key, uint64_t u)
+json_put_uint(struct json *j, const char *key, uint64_t u)
 {
 	lead(j, key);
 	put_uint(j, false, u);
 }
 
 void
-json_real(struct json *j, const char *key, double d, int decimals)
+json_put_real(struct json *j, const char *key, double d, int decimals)
 {
 	char text[352]; /* DBL_MAX has 309 digits before the point */
 
 	if (!isfinite(d)) {
-		json_null(j, key);
+		json_put_null(j, key);
 		return;
 	}
 	lead(j, key);
@@ -188,14 +188,14 @@ json_real(struct json *j, const char *key, double d, int decimals)
 }
 
 void
-json_bool(struct json *j, const char *key, bool b)
+json_put_bool(struct json *j, const char *key, bool b)
 {
 	lead(j, key);
 	put(j, b ? "true" : "false", b ? 4 : 5);
 }
 
 void
-json_null(struct json *j, const char *key)
+json_put_null(struct json *j, const char *key)
 {
 	lead(j, key);
 	put(j, "null", 4);
@@ -210,10 +210,10 @@ is_empty(const struct value *v)
 }
 
 void
-json_value(struct json *j, const char *key, const struct value *v)
+json_put_value(struct json *j, const char *key, const struct value *v)
 {
 	if (is_empty(v)) {
-		json_null(j, key);
+		json_put_null(j, key);
 		return;
 	}
 	lead(j, key);

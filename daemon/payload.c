@@ -13,19 +13,19 @@ begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
 	json_init(j, buf, size);
 	json_open(j, NULL, '{');
-	json_int(j, "v", 1);
-	json_int(j, "ts", e->ts_ms);
+	json_put_int(j, "v", 1);
+	json_put_int(j, "ts", e->ts_ms);
 }
 
 static void
 begin(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
 	begin_plain(j, buf, size, e);
-	json_string(j, "clock", clock_state_name(e->clock));
-	json_string(j, "gw", e->gw);
+	json_put_string(j, "clock", clock_state_name(e->clock));
+	json_put_string(j, "gw", e->gw);
 	if (e->epoch) {
-		json_string(j, "epoch", e->epoch);
-		json_uint(j, "seq", e->seq);
+		json_put_string(j, "epoch", e->epoch);
+		json_put_uint(j, "seq", e->seq);
 	}
 }
 
@@ -41,9 +41,9 @@ texts(struct json *j, const char *key, const struct text *t)
 {
 	json_open(j, key, '{');
 	if (t->ru)
-		json_string(j, "ru", t->ru);
+		json_put_string(j, "ru", t->ru);
 	if (t->en)
-		json_string(j, "en", t->en);
+		json_put_string(j, "en", t->en);
 	json_close(j, '}');
 }
 
@@ -51,7 +51,7 @@ static void
 error_word(struct json *j, const char *key, unsigned fail, unsigned exception)
 {
 	char word[24];
-	json_string(j, key, fail_text(fail, exception, word, sizeof(word)));
+	json_put_string(j, key, fail_text(fail, exception, word, sizeof(word)));
 }
 
 /* ---- telemetry ----------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 	struct json j;
 	bool errors = false;
 	begin(&j, buf, size, e);
-	json_string(&j, "source", s->config->id);
+	json_put_string(&j, "source", s->config->id);
 	json_open(&j, "values", '{');
 	for (size_t k = 0; k < r->n; k++) {
 		if (s->slots[points[k]] < 0)
@@ -77,7 +77,7 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 		if (r->values[k].kind == VALUE_NONE)
 			errors = true;
 		else
-			json_value(&j, point_id(s, points[k]), &r->values[k]);
+			json_put_value(&j, point_id(s, points[k]), &r->values[k]);
 	}
 	json_close(&j, '}');
 	json_open(&j, "errors", '{');
@@ -94,7 +94,7 @@ payload_silence(char *buf, size_t size, const struct envelope *e, const struct s
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "source", s->config->id);
+	json_put_string(&j, "source", s->config->id);
 	json_open(&j, "values", '{');
 	json_close(&j, '}');
 	json_open(&j, "errors", '{');
@@ -111,13 +111,13 @@ source_info(struct json *j, const struct source *s)
 {
 	const struct source_config *c = s->config;
 	json_open(j, c->id, '{');
-	json_string(j, "driver", c->driver->name);
-	json_string(j, "profile", c->profile ? c->profile->regs.id : NULL);
+	json_put_string(j, "driver", c->driver->name);
+	json_put_string(j, "profile", c->profile ? c->profile->regs.id : NULL);
 	if (s->bus) {
-		json_string(j, "bus", s->bus->id);
-		json_int(j, "unit", c->unit);
+		json_put_string(j, "bus", s->bus->id);
+		json_put_int(j, "unit", c->unit);
 	}
-	json_string(j, "identity", s->identity[0] ? s->identity : NULL);
+	json_put_string(j, "identity", s->identity[0] ? s->identity : NULL);
 	json_close(j, '}');
 }
 
@@ -129,8 +129,8 @@ points_info(struct json *j, const struct source *s)
 		const struct point *p = &s->config->profile->regs.points[s->points[i]].point;
 		snprintf(name, sizeof(name), "%s.%s", s->config->id, p->id);
 		json_open(j, name, '{');
-		json_string(j, "unit", p->unit && *p->unit ? p->unit : NULL);
-		json_string(j, "class", p->class);
+		json_put_string(j, "unit", p->unit && *p->unit ? p->unit : NULL);
+		json_put_string(j, "class", p->class);
 		texts(j, "title", &p->title);
 		json_close(j, '}');
 	}
@@ -141,9 +141,9 @@ payload_machine_info(char *buf, size_t size, const struct envelope *e, const str
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "class", m->config->class);
+	json_put_string(&j, "class", m->config->class);
 	texts(&j, "title", &m->config->title);
-	json_string(&j, "asset", m->config->asset);
+	json_put_string(&j, "asset", m->config->asset);
 	json_open(&j, "sources", '{');
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_info(&j, m->sources[i]);
@@ -174,16 +174,16 @@ source_state(struct json *j, const struct source *s, enum language language)
 {
 	char hint[512];
 	json_open(j, s->config->id, '{');
-	json_bool(j, "ok", s->ok);
+	json_put_bool(j, "ok", s->ok);
 	if (s->at_ms)
-		json_int(j, "at", s->at_ms);
+		json_put_int(j, "at", s->at_ms);
 	if (!s->ok) {
 		error_word(j, "error", s->decided ? s->fail : FAIL_STALE, s->exception);
 		if (s->since_ms)
-			json_int(j, "since", s->since_ms);
+			json_put_int(j, "since", s->since_ms);
 		payload_hint(hint, sizeof(hint), s, language);
 		if (hint[0])
-			json_string(j, "hint", hint);
+			json_put_string(j, "hint", hint);
 	}
 	json_close(j, '}');
 }
@@ -196,7 +196,7 @@ source_values(struct json *j, const struct source *s)
 		if (s->states[i].value.kind == VALUE_NONE)
 			continue;
 		snprintf(name, sizeof(name), "%s.%s", s->config->id, point_id(s, s->points[i]));
-		json_value(j, name, &s->states[i].value);
+		json_put_value(j, name, &s->states[i].value);
 	}
 }
 
@@ -208,17 +208,17 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	char reason[256];
 	machine_reason(m, reason, sizeof(reason));
 	begin(&j, buf, size, e);
-	json_string(&j, "state", machine_state(m));
-	json_string(&j, "availability", machine_availability(m));
-	json_string(&j, "activity", activity_name(ACTIVITY_UNKNOWN));
-	json_string(&j, "condition", "normal");
-	json_int(&j, "since", m->since_ms);
-	json_string(&j, "reason", reason);
-	json_null(&j, "job");
-	json_null(&j, "progress");
+	json_put_string(&j, "state", machine_state(m));
+	json_put_string(&j, "availability", machine_availability(m));
+	json_put_string(&j, "activity", activity_name(ACTIVITY_UNKNOWN));
+	json_put_string(&j, "condition", "normal");
+	json_put_int(&j, "since", m->since_ms);
+	json_put_string(&j, "reason", reason);
+	json_put_null(&j, "job");
+	json_put_null(&j, "progress");
 	json_open(&j, "alarms", '[');
 	json_close(&j, ']');
-	json_null(&j, "maintenance");
+	json_put_null(&j, "maintenance");
 	json_open(&j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_values(&j, m->sources[i]);
@@ -238,10 +238,10 @@ payload_state_event(char *buf, size_t size, const struct envelope *e, const char
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "type", "state");
-	json_string(&j, "from", from);
-	json_string(&j, "to", to);
-	json_string(&j, "reason", reason);
+	json_put_string(&j, "type", "state");
+	json_put_string(&j, "from", from);
+	json_put_string(&j, "to", to);
+	json_put_string(&j, "reason", reason);
 	return finish(&j);
 }
 
@@ -251,10 +251,10 @@ payload_identity_event(char *buf, size_t size, const struct envelope *e, const c
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "type", "identity");
-	json_string(&j, "source", source);
-	json_string(&j, "was", was && *was ? was : NULL);
-	json_string(&j, "now", now && *now ? now : NULL);
+	json_put_string(&j, "type", "identity");
+	json_put_string(&j, "source", source);
+	json_put_string(&j, "was", was && *was ? was : NULL);
+	json_put_string(&j, "now", now && *now ? now : NULL);
 	return finish(&j);
 }
 
@@ -264,10 +264,10 @@ payload_config_event(char *buf, size_t size, const struct envelope *e, const cha
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "type", "config");
-	json_string(&j, "hash", hash);
-	json_bool(&j, "ok", ok);
-	json_string(&j, "error", error);
+	json_put_string(&j, "type", "config");
+	json_put_string(&j, "hash", hash);
+	json_put_bool(&j, "ok", ok);
+	json_put_string(&j, "error", error);
 	return finish(&j);
 }
 
@@ -277,12 +277,12 @@ payload_alarm_event(char *buf, size_t size, const struct envelope *e,
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "type", "alarm");
-	json_string(&j, "code", a->code);
-	json_string(&j, "transition", a->active ? "raised" : "cleared");
-	json_string(&j, "severity", severity_name(a->severity));
-	json_null(&j, "value");
-	json_null(&j, "limit");
+	json_put_string(&j, "type", "alarm");
+	json_put_string(&j, "code", a->code);
+	json_put_string(&j, "transition", a->active ? "raised" : "cleared");
+	json_put_string(&j, "severity", severity_name(a->severity));
+	json_put_null(&j, "value");
+	json_put_null(&j, "limit");
 	return finish(&j);
 }
 
@@ -292,25 +292,25 @@ payload_alarm(char *buf, size_t size, const struct envelope *e, const struct gat
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "code", a->code);
-	json_string(&j, "severity", severity_name(a->severity));
-	json_bool(&j, "active", a->active);
-	json_int(&j, "raised", a->raised_ms);
+	json_put_string(&j, "code", a->code);
+	json_put_string(&j, "severity", severity_name(a->severity));
+	json_put_bool(&j, "active", a->active);
+	json_put_int(&j, "raised", a->raised_ms);
 	if (a->cleared_ms)
-		json_int(&j, "cleared", a->cleared_ms);
+		json_put_int(&j, "cleared", a->cleared_ms);
 	else
-		json_null(&j, "cleared");
-	json_uint(&j, "count", a->count);
-	json_null(&j, "source");
-	json_null(&j, "value");
-	json_null(&j, "limit");
-	json_string(&j, "text", config_text(&a->text, language));
-	json_string(&j, "hint", config_text(&a->hint, language));
+		json_put_null(&j, "cleared");
+	json_put_uint(&j, "count", a->count);
+	json_put_null(&j, "source");
+	json_put_null(&j, "value");
+	json_put_null(&j, "limit");
+	json_put_string(&j, "text", config_text(&a->text, language));
+	json_put_string(&j, "hint", config_text(&a->hint, language));
 	texts(&j, "texts", &a->text);
-	json_bool(&j, "stale", false);
-	json_bool(&j, "flapping", false);
-	json_bool(&j, "acked", false);
-	json_null(&j, "suppressed_by");
+	json_put_bool(&j, "stale", false);
+	json_put_bool(&j, "flapping", false);
+	json_put_bool(&j, "acked", false);
+	json_put_null(&j, "suppressed_by");
 	return finish(&j);
 }
 
@@ -322,18 +322,18 @@ payload_gateway_info(char *buf, size_t size, const struct envelope *e, const str
 {
 	struct json j;
 	begin(&j, buf, size, e);
-	json_string(&j, "version", LABPULSE_VERSION);
-	json_string(&j, "boot", boot);
-	json_string(&j, "epoch", epoch);
-	json_string(&j, "config_hash", c->hash);
-	json_string(&j, "language", c->language == LANGUAGE_RU ? "ru" : "en");
+	json_put_string(&j, "version", LABPULSE_VERSION);
+	json_put_string(&j, "boot", boot);
+	json_put_string(&j, "epoch", epoch);
+	json_put_string(&j, "config_hash", c->hash);
+	json_put_string(&j, "language", c->language == LANGUAGE_RU ? "ru" : "en");
 	json_open(&j, "machines", '[');
 	for (size_t i = 0; i < c->n_machines; i++)
-		json_string(&j, NULL, c->machines[i].id);
+		json_put_string(&j, NULL, c->machines[i].id);
 	json_close(&j, ']');
 	json_open(&j, "limits", '{');
-	json_int(&j, "window", c->mqtt.window);
-	json_int(&j, "spool_bytes", c->spool_max_bytes);
+	json_put_int(&j, "window", c->mqtt.window);
+	json_put_int(&j, "spool_bytes", c->spool_max_bytes);
 	json_close(&j, '}');
 	return finish(&j);
 }
@@ -343,25 +343,25 @@ bus_health(struct json *j, const struct bus_health *b)
 {
 	const struct poller_stats *s = &b->stats;
 	json_open(j, NULL, '{');
-	json_string(j, "id", b->id);
-	json_string(j, "state", b->state);
-	json_uint(j, "requests", s->link.requests);
-	json_uint(j, "errors",
+	json_put_string(j, "id", b->id);
+	json_put_string(j, "state", b->state);
+	json_put_uint(j, "requests", s->link.requests);
+	json_put_uint(j, "errors",
 	        s->link.timeouts + s->link.crc_errors + s->link.protocol_errors +
 	                s->link.exceptions);
-	json_uint(j, "timeouts", s->link.timeouts);
-	json_uint(j, "crc_errors", s->link.crc_errors);
-	json_uint(j, "stale_frames", s->link.stale_frames);
-	json_uint(j, "noise_bytes", s->link.noise_bytes);
-	json_uint(j, "reopens", s->link.reopens);
-	json_bool(j, "echo", s->link.echo);
+	json_put_uint(j, "timeouts", s->link.timeouts);
+	json_put_uint(j, "crc_errors", s->link.crc_errors);
+	json_put_uint(j, "stale_frames", s->link.stale_frames);
+	json_put_uint(j, "noise_bytes", s->link.noise_bytes);
+	json_put_uint(j, "reopens", s->link.reopens);
+	json_put_bool(j, "echo", s->link.echo);
 	json_open(j, "latency_ms", '{');
-	json_real(j, "p50", s->latency_p50_us / 1000.0, 1);
-	json_real(j, "p95", s->latency_p95_us / 1000.0, 1);
-	json_real(j, "max", s->latency_max_us / 1000.0, 1);
+	json_put_real(j, "p50", s->latency_p50_us / 1000.0, 1);
+	json_put_real(j, "p95", s->latency_p95_us / 1000.0, 1);
+	json_put_real(j, "max", s->latency_max_us / 1000.0, 1);
 	json_close(j, '}');
-	json_real(j, "busy_pct", b->busy_pct, 1);
-	json_uint(j, "missed", s->missed);
+	json_put_real(j, "busy_pct", b->busy_pct, 1);
+	json_put_uint(j, "missed", s->missed);
 	json_close(j, '}');
 }
 
@@ -369,13 +369,13 @@ static void
 mqtt_health(struct json *j, const struct health *h)
 {
 	json_open(j, "mqtt", '{');
-	json_string(j, "state", h->mqtt_state);
-	json_string(j, "broker", h->broker);
-	json_string(j, "protocol", h->protocol);
-	json_int(j, "since", h->mqtt_since_ms);
-	json_uint(j, "reconnects", h->reconnects);
-	json_uint(j, "in_flight", h->outbox.in_flight);
-	json_string(j, "last_error", h->mqtt_error[0] ? h->mqtt_error : NULL);
+	json_put_string(j, "state", h->mqtt_state);
+	json_put_string(j, "broker", h->broker);
+	json_put_string(j, "protocol", h->protocol);
+	json_put_int(j, "since", h->mqtt_since_ms);
+	json_put_uint(j, "reconnects", h->reconnects);
+	json_put_uint(j, "in_flight", h->outbox.in_flight);
+	json_put_string(j, "last_error", h->mqtt_error[0] ? h->mqtt_error : NULL);
 	json_close(j, '}');
 }
 
@@ -384,35 +384,35 @@ payload_health(char *buf, size_t size, const struct envelope *e, const struct he
 {
 	struct json j;
 	begin_plain(&j, buf, size, e);
-	json_string(&j, "gw", e->gw);
-	json_int(&j, "uptime_s", h->uptime_s);
-	json_string(&j, "version", h->version);
+	json_put_string(&j, "gw", e->gw);
+	json_put_int(&j, "uptime_s", h->uptime_s);
+	json_put_string(&j, "version", h->version);
 	json_open(&j, "clock", '{'); /* in place of the envelope's word: a key stands once */
-	json_string(&j, "state", clock_state_name(h->clock));
-	json_real(&j, "offset_ms", h->clock_offset_ms, 3);
+	json_put_string(&j, "state", clock_state_name(h->clock));
+	json_put_real(&j, "offset_ms", h->clock_offset_ms, 3);
 	json_close(&j, '}');
 	mqtt_health(&j, h);
 	json_open(&j, "spool", '{');
-	json_uint(&j, "records", h->outbox.waiting);
-	json_uint(&j, "bytes", h->outbox.waiting_bytes);
-	json_null(&j, "oldest_ts");
-	json_uint(&j, "evicted", h->outbox.dropped_live + h->outbox.dropped_events);
+	json_put_uint(&j, "records", h->outbox.waiting);
+	json_put_uint(&j, "bytes", h->outbox.waiting_bytes);
+	json_put_null(&j, "oldest_ts");
+	json_put_uint(&j, "evicted", h->outbox.dropped_live + h->outbox.dropped_events);
 	json_close(&j, '}');
 	json_open(&j, "buses", '[');
 	for (size_t i = 0; i < h->n_buses; i++)
 		bus_health(&j, &h->buses[i]);
 	json_close(&j, ']');
 	json_open(&j, "config", '{');
-	json_string(&j, "hash", h->config_hash);
-	json_int(&j, "loaded", h->config_loaded_ms);
-	json_string(&j, "error", h->config_error[0] ? h->config_error : NULL);
+	json_put_string(&j, "hash", h->config_hash);
+	json_put_int(&j, "loaded", h->config_loaded_ms);
+	json_put_string(&j, "error", h->config_error[0] ? h->config_error : NULL);
 	json_close(&j, '}');
 	json_open(&j, "process", '{');
-	json_int(&j, "rss_bytes", h->rss_bytes);
-	json_real(&j, "cpu_s", h->cpu_s, 2);
+	json_put_int(&j, "rss_bytes", h->rss_bytes);
+	json_put_real(&j, "cpu_s", h->cpu_s, 2);
 	json_close(&j, '}');
 	json_open(&j, "disk", '{');
-	json_int(&j, "free_bytes", h->disk_free_bytes);
+	json_put_int(&j, "free_bytes", h->disk_free_bytes);
 	json_close(&j, '}');
 	return finish(&j);
 }

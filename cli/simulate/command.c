@@ -169,9 +169,9 @@ command_run(struct world *w, char *line, char *buf, size_t size, char **more)
 	const char *wrong = run(&call, line);
 	json_init(&j, buf, size);
 	json_open(&j, NULL, '{');
-	json_bool(&j, "ok", !wrong);
+	json_put_bool(&j, "ok", !wrong);
 	if (wrong)
-		json_string(&j, "error", wrong);
+		json_put_string(&j, "error", wrong);
 	json_close(&j, '}');
 	json_end(&j);
 }

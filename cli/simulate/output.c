@@ -40,17 +40,17 @@ output_ready(const struct world *w, const char *control)
 	char *buf = start(w, &j);
 
 	json_open(&j, NULL, '{');
-	json_bool(&j, "ready", true);
-	json_string(&j, "control", control);
+	json_put_bool(&j, "ready", true);
+	json_put_string(&j, "control", control);
 	json_open(&j, "ports", '{');
 	for (const struct port *p = w->ports; p; p = p->next)
 		if (p->tcp_port)
-			json_int(&j, p->id, p->tcp_port);
+			json_put_int(&j, p->id, p->tcp_port);
 	json_close(&j, '}');
 	json_open(&j, "ptys", '{');
 	for (const struct port *p = w->ports; p; p = p->next)
 		if (!p->tcp_port)
-			json_string(&j, p->id, p->place);
+			json_put_string(&j, p->id, p->place);
 	json_close(&j, '}');
 	json_close(&j, '}');
 	return finish(buf, &j);
@@ -62,16 +62,16 @@ put_unit(struct json *j, const struct port *p, const struct unit *u)
 	const struct unit_stats *s = &u->stats;
 
 	json_open(j, u->name, '{');
-	json_string(j, "on", p->id);
-	json_int(j, "unit", u->id);
-	json_uint(j, "requests", s->requests);
-	json_uint(j, "answers", s->answers);
-	json_uint(j, "exceptions", s->exceptions);
-	json_uint(j, "inside_t35", s->inside_t35);
-	json_int(j, "last_request_ms", s->last_request_ms);
-	json_int(j, "function", s->function);
-	json_int(j, "address", s->address);
-	json_int(j, "count", s->count);
+	json_put_string(j, "on", p->id);
+	json_put_int(j, "unit", u->id);
+	json_put_uint(j, "requests", s->requests);
+	json_put_uint(j, "answers", s->answers);
+	json_put_uint(j, "exceptions", s->exceptions);
+	json_put_uint(j, "inside_t35", s->inside_t35);
+	json_put_int(j, "last_request_ms", s->last_request_ms);
+	json_put_int(j, "function", s->function);
+	json_put_int(j, "address", s->address);
+	json_put_int(j, "count", s->count);
 	json_close(j, '}');
 }
 
@@ -81,14 +81,14 @@ put_port(struct json *j, const struct port *p)
 	const struct port_stats *s = &p->stats;
 
 	json_open(j, p->id, '{');
-	json_bool(j, "plugged", p->ops->is_plugged(p));
-	json_uint(j, "requests", s->requests);
-	json_uint(j, "unknown", s->unknown);
-	json_uint(j, "garbage", s->garbage);
-	json_uint(j, "inside_t35", s->inside_t35);
-	json_uint(j, "collisions", s->collisions);
-	json_uint(j, "connections", s->connections);
-	json_int(j, "wire_us", s->wire_us);
+	json_put_bool(j, "plugged", p->ops->is_plugged(p));
+	json_put_uint(j, "requests", s->requests);
+	json_put_uint(j, "unknown", s->unknown);
+	json_put_uint(j, "garbage", s->garbage);
+	json_put_uint(j, "inside_t35", s->inside_t35);
+	json_put_uint(j, "collisions", s->collisions);
+	json_put_uint(j, "connections", s->connections);
+	json_put_int(j, "wire_us", s->wire_us);
 	json_close(j, '}');
 }
 
@@ -99,7 +99,7 @@ output_stats(const struct world *w)
 	char *buf = start(w, &j);
 
 	json_open(&j, NULL, '{');
-	json_bool(&j, "ok", true);
+	json_put_bool(&j, "ok", true);
 	json_open(&j, "units", '{');
 	for (const struct port *p = w->ports; p; p = p->next)
 		for (const struct unit *u = p->units; u; u = u->next)

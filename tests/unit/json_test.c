@@ -19,7 +19,7 @@ string_of(const char *s)
 	struct json j;
 
 	json_init(&j, buf, sizeof buf);
-	json_string(&j, NULL, s);
+	json_put_string(&j, NULL, s);
 	assert_int_not_equal(json_end(&j), 0);
 	return buf;
 }
@@ -33,16 +33,16 @@ test_nesting(void **state)
 	(void)state;
 	json_init(&j, buf, sizeof buf);
 	json_open(&j, NULL, '{');
-	json_int(&j, "v", 1);
+	json_put_int(&j, "v", 1);
 	json_open(&j, "list", '[');
-	json_string(&j, NULL, "a");
+	json_put_string(&j, NULL, "a");
 	json_open(&j, NULL, '{');
 	json_close(&j, '}');
-	json_null(&j, NULL);
+	json_put_null(&j, NULL);
 	json_close(&j, ']');
-	json_bool(&j, "yes", true);
-	json_bool(&j, "no", false);
-	json_string(&j, "none", NULL);
+	json_put_bool(&j, "yes", true);
+	json_put_bool(&j, "no", false);
+	json_put_string(&j, "none", NULL);
 	json_close(&j, '}');
 	assert_int_equal(json_end(&j), strlen(buf));
 	assert_string_equal(
@@ -58,13 +58,13 @@ test_numbers(void **state)
 	(void)state;
 	json_init(&j, buf, sizeof buf);
 	json_open(&j, NULL, '[');
-	json_int(&j, NULL, INT64_MIN);
-	json_int(&j, NULL, INT64_MAX);
-	json_uint(&j, NULL, UINT64_MAX);
-	json_real(&j, NULL, 143.25, 1);
-	json_real(&j, NULL, -0.5, 3);
-	json_real(&j, NULL, (double)NAN, 1);
-	json_real(&j, NULL, (double)INFINITY, 1);
+	json_put_int(&j, NULL, INT64_MIN);
+	json_put_int(&j, NULL, INT64_MAX);
+	json_put_uint(&j, NULL, UINT64_MAX);
+	json_put_real(&j, NULL, 143.25, 1);
+	json_put_real(&j, NULL, -0.5, 3);
+	json_put_real(&j, NULL, (double)NAN, 1);
+	json_put_real(&j, NULL, (double)INFINITY, 1);
 	json_close(&j, ']');
 	json_end(&j);
 	assert_string_equal(buf, "[-9223372036854775808,9223372036854775807,18446744073709551615,"
@@ -108,9 +108,9 @@ test_value(void **state)
 	(void)state;
 	json_init(&j, buf, sizeof buf);
 	json_open(&j, NULL, '[');
-	json_value(&j, NULL, &number);
-	json_value(&j, NULL, &missing);
-	json_value(&j, NULL, &nan_value);
+	json_put_value(&j, NULL, &number);
+	json_put_value(&j, NULL, &missing);
+	json_put_value(&j, NULL, &nan_value);
 	json_close(&j, ']');
 	assert_int_not_equal(json_end(&j), 0);
 	assert_string_equal(buf, "[-5,null,null]");
@@ -131,11 +131,11 @@ test_bounds(void **state)
 		memset(buf, '#', sizeof buf);
 		json_init(&j, buf, size);
 		json_open(&j, NULL, '{');
-		json_string(&j, "key", "a\n\xFE");
-		json_int(&j, "n", -12);
+		json_put_string(&j, "key", "a\n\xFE");
+		json_put_int(&j, "n", -12);
 		json_open(&j, "x", '[');
-		json_real(&j, NULL, 1.5, 2);
-		json_value(&j, NULL, &seven);
+		json_put_real(&j, NULL, 1.5, 2);
+		json_put_value(&j, NULL, &seven);
 		json_close(&j, ']');
 		json_close(&j, '}');
 		size_t n = json_end(&j);

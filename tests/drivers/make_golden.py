@@ -72,6 +72,7 @@ class Case:
         self.name, self.unit, self.source = name, unit, source
         self.regs = {}
         self.expect, self.errors = {}, {}
+        self.where, self.size = {}, {}
 
     def put(self, table, address, values):
         for i, v in enumerate(values):
@@ -96,6 +97,7 @@ class Case:
     def number(self, fmt, table, address, raw, point=None, scale="1", want=None, order="ABCD"):
         size = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}[fmt]
         self.put(table, address, words(struct.pack(">" + size, raw), order))
+        self.where[point], self.size[point] = (table, address), struct.calcsize(size) // 2
         self.says(point, text(raw, scale) if want is None else want)
 
     def bit(self, table, address, on, point):
@@ -201,7 +203,7 @@ def sdm630():
             (0x0C, "power_l{}_w", (345.25, -520.5, 28.5), 1), (0x12, "power_apparent_l{}_va", (350.5, 521.5, 30.25), 1),
             (0x18, "power_reactive_l{}_var", (-60.25, 31.5, 10.125), 1), (0x1E, "power_factor_l{}", (0.985, -0.998, 0.94), 1),
             (0xEA, "thd_voltage_l{}_pct", (1.5, 1.75, 2.5), 1), (0xF0, "thd_current_l{}_pct", (12.5, 80.25, 5.125), 1),
-            (0x15A, "energy_import_l{}_wh", (10.5, 20.25, 30.125), 1000), (0x160, "energy_export_l{}_wh", (0.0, 7.5, 1.25), 1000),
+            (0x15A, "energy_import_l{}_wh", (10.5, 20.25, 30.125), 1000), (0x160, "energy_export_l{}_wh", (0.5, 7.5, 1.25), 1000),
             (0x166, "energy_total_l{}_wh", (10.5, 27.75, 31.375), 1000)]:
         for i, x in enumerate(values):
             a.f32("input", base + 2 * i, x, point.format(i + 1), factor=factor)
@@ -262,15 +264,24 @@ def cg_em111():
             (0, 2312, "voltage_v", "0.1"), (2, -12345, "current_a", "0.001"), (4, -28543, "power_w", "0.1"),
             (6, 28999, "power_apparent_va", "0.1"), (8, -4567, "power_reactive_var", "0.1"), (10, 26000, "power_demand_w", "0.1"),
             (12, 70001, "power_demand_max_w", "0.1"), (16, 123456, "energy_import_wh", "100"),
-            (18, 65537, "energy_reactive_import_varh", "100"), (20, 17, "energy_partial_wh", "100"),
+            (18, 65539, "energy_reactive_import_varh", "100"), (20, 17, "energy_partial_wh", "100"),
             (32, 70000, "energy_export_wh", "100"), (34, 9, "energy_reactive_export_varh", "100")]:
         a.number("s32", r, address, raw, point, scale, order="CDAB")
     a.number("s16", r, 14, -987, "power_factor", "0.001")
     a.number("s16", r, 15, 499, "frequency_hz", "0.1")
-    b = Case("EEE: overflow")
-    for address, point in [(0, "voltage_v"), (4, "power_w"), (16, "energy_import_wh")]:
+    b = Case("EEE: overflow of everything")
+    for address, point in [(0, "voltage_v"), (2, "current_a"), (4, "power_w"), (6, "power_apparent_va"), (8, "power_reactive_var"),
+                           (10, "power_demand_w"), (12, "power_demand_max_w"), (16, "energy_import_wh"), (18, "energy_reactive_import_varh"),
+                           (20, "energy_partial_wh"), (32, "energy_export_wh"), (34, "energy_reactive_export_varh")]:
         b.number("s32", r, address, 0x7FFFFFFF, point, want=NA, order="CDAB")
-    return a, b
+    for address, point in [(14, "power_factor"), (15, "frequency_hz")]:
+        b.number("s16", r, address, 0x7FFF, point, want=NA)
+    c = Case("the other signs")
+    for address, raw, point, scale in [(2, 12345, "current_a", "0.001"), (4, 28543, "power_w", "0.1"), (6, -28999, "power_apparent_va", "0.1"),
+                                       (8, 4567, "power_reactive_var", "0.1"), (10, -26000, "power_demand_w", "0.1"),
+                                       (12, -70001, "power_demand_max_w", "0.1")]:
+        c.number("s32", r, address, raw, point, scale, order="CDAB")
+    return a, b, c
 
 
 add("carlo-gavazzi-em111", *cg_em111())
@@ -300,10 +311,15 @@ def cg_em24():
     a.number("s16", r, 0x35, -912, "power_factor", "0.001")
     a.number("s16", r, 0x36, -1, "phase_sequence")
     a.number("s16", r, 0x37, 500, "frequency_hz", "0.1")
-    b = Case("overflow")
-    b.number("s32", r, 0x28, 0x7FFFFFFF, "power_w", want=NA, order="CDAB")
+    b, c = Case("overflow of everything"), Case("everything negative")
+    for point, address in [(p, k[1]) for p, k in list(a.where.items()) if a.size[p] == 2]:
+        b.number("s32", r, address, 0x7FFFFFFF, point, want=NA, order="CDAB")
+        if point.startswith(("current", "power")):
+            c.number("s32", r, address, -70001, point, "0.001" if point.startswith("current") else "0.1", order="CDAB")
+    for i, point in enumerate(["power_factor_l1", "power_factor_l2", "power_factor_l3", "power_factor"]):
+        c.number("s16", r, 0x32 + i, -1 - i, point, "0.001")
     b.number("s16", r, 0x37, 5000, "frequency_hz", want=RANGE)
-    return a, b
+    return a, b, c
 
 
 add("carlo-gavazzi-em24", *cg_em24())
@@ -397,9 +413,16 @@ def map3e():
     a.number("u16", r, 121, 24123, "supply_v", "0.001")
     a.number("s16", r, 124, -53, "mcu_temp_c", "0.1")
     b = Case("not available")
-    b.number("u32", r, 0x1410, 0xFFFFFFFF, "voltage_l1_v", want=NA)
-    b.number("u16", r, 0x141C, 0xFFFF, "voltage_l1_l2_v", want=NA)
-    return a, b
+    for i in range(3):
+        b.number("u32", r, 0x1410 + 2 * i, 0xFFFFFFFF, f"voltage_l{i + 1}_v", want=NA)
+        b.number("u16", r, 0x141C + i, 0xFFFF, ["voltage_l1_l2_v", "voltage_l2_l3_v", "voltage_l3_l1_v"][i], want=NA)
+    c = Case("everything negative")
+    for base, point, unit in [(0x1300, "power", "w"), (0x1308, "power_reactive", "var"), (0x1310, "power_apparent", "va")]:
+        for i in range(4):
+            c.number("s32", r, base + 2 * i, -1 - i, f"{point}_{unit}" if i == 0 else f"{point}_l{i}_{unit}", "0.00512")
+    for i in range(4):
+        c.number("s16", r, 0x10BC + i, -999 + i, "power_factor" if i == 0 else f"power_factor_l{i}", "0.001")
+    return a, b, c
 
 
 add("wirenboard-map3e", *map3e())
@@ -453,7 +476,12 @@ def msw():
     b.number("u32", r, 9, 0xFFFFFFFF, "light_lx", want=NA)
     b.number("u16", r, 11, 0xFFFF, "voc_ppb", want=NA)
     b.number("u16", r, 12, 0xFFFE, "air_quality", want=UNSUPPORTED)
-    return a, b
+    b.number("u16", r, 280, 0xFFFF, "motion_max", want=NA)
+    b.number("u16", r, 283, 0xFFFF, "motion", want=NA)
+    b.number("s16", r, 367, 0x7FFF, "dew_point_c", want=SENSOR)
+    c = Case("air quality sensor failed")
+    c.number("u16", r, 12, 0xFFFF, "air_quality", want=SENSOR)
+    return a, b, c
 
 
 add("wirenboard-msw", *msw())
@@ -540,19 +568,24 @@ def cwfl():
     for address, raw, point in [(0x100, 245, "room_temp_c"), (0x101, -12, "water_temp_c"), (0x102, 301, "water_temp_high_c"),
                                 (0x103, 876, "compressor_temp_c"), (0x104, 254, "flow_lpm")]:
         a.number("s16", r, address, raw, point, "0.1")
-    out = 0b101_1010_0110
-    a.put(r, 0x800, [out])
-    for bit, point in enumerate(["pump_low", "compressor", "fan", "refrigerant_valve", "heater_low", "crankcase_heater", "cooling_high",
-                                 "pump_high", "heater_high", "conductivity_relay", "alarm_relay"]):
-        a.says(point, '"on"' if out >> bit & 1 else '"off"')
-    inputs = 0b10_1001
-    a.put(r, 0x801, [inputs])
-    for bit, point in [(0, "water_level"), (3, "pressure_high"), (4, "pressure_low"), (5, "external")]:
-        a.says(point, '"input"' if inputs >> bit & 1 else '"no_input"')
+    outputs = ["pump_low", "compressor", "fan", "refrigerant_valve", "heater_low", "crankcase_heater", "cooling_high", "pump_high",
+               "heater_high", "conductivity_relay", "alarm_relay"]
+    inputs = [(0, "water_level"), (3, "pressure_high"), (4, "pressure_low"), (5, "external")]
+    c = Case("the other bits, below zero")
+    for case, out, word in [(a, 0b101_0101_0101, 0b10_1001), (c, 0b010_1010_1010, 0b01_0010)]:
+        case.put(r, 0x800, [out])
+        for bit, point in enumerate(outputs):
+            case.says(point, '"on"' if out >> bit & 1 else '"off"')
+        case.put(r, 0x801, [word])
+        for bit, point in inputs:
+            case.says(point, '"input"' if word >> bit & 1 else '"no_input"')
+    for i, point in enumerate(["room_temp_c", "water_temp_c", "water_temp_high_c", "compressor_temp_c"]):
+        c.number("s16", r, 0x100 + i, -3 - i, point, "0.1")
     b = Case("beyond the range")
     b.number("s16", r, 0x101, 1001, "water_temp_c", want=RANGE)
     b.number("s16", r, 0x103, -251, "compressor_temp_c", want=RANGE)
-    return a, b
+    b.number("s16", r, 0x104, 2001, "flow_lpm", want=RANGE)
+    return a, b, c
 
 
 add("teyu-cwfl", *cwfl())
@@ -648,6 +681,9 @@ def riden(model, volt, amp):
     b.number("u16", r, 0, model)
     b.key(r, 16, 2, "protection", "ocp")
     b.key(r, 18, 0, "output", "off")
+    b.key(r, 32, 0, "battery_mode", "off")
+    b.number("u16", r, 34, 1)
+    b.number("u16", r, 35, 12, "probe_temp_c", want="-12")
     c = Case("over-voltage protection, below zero inside")
     c.number("u16", r, 0, model)
     c.key(r, 16, 1, "protection", "ovp")
@@ -677,6 +713,8 @@ def dps():
     for raw, key in [(1, "ovp"), (2, "ocp"), (3, "opp")]:
         b = Case(f"protection {key}")
         b.key(r, 7, raw, "protection", key)
+        b.key(r, 6, raw & 1, "key_lock", "on" if raw & 1 else "off")
+        b.key(r, 8, 1 - (raw & 1), "regulation", "cv" if raw & 1 else "cc")
         b.key(r, 9, 0, "output", "off")
         out.append(b)
     c = Case("contents that no document names")

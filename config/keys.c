@@ -42,9 +42,13 @@ write_path(const struct path *path, char *buf, size_t size)
 static void __attribute__((format(printf, 6, 0))) report(struct reader *r, bool is_error,
 	const struct node *at, const char *key, const char *code, const char *fmt, va_list args)
 {
-	char path[PATH_MAX_LEN] = "", text[1024];
+	char path[PATH_MAX_LEN] = "", text[1024] = "";
 	struct path last;
 
+	if (r->problems->dropped) {
+		problem_add(r->problems, is_error, r->file, 0, 0, NULL, NULL, "%s", text);
+		return;
+	}
 	vsnprintf(text, sizeof text, fmt, args);
 	if (key)
 		reader_push(r, &last, key, SIZE_MAX);

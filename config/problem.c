@@ -19,7 +19,7 @@ reserve(struct problems *p)
 	struct problem *list = realloc(p->list, (p->n ? p->n * 2 : 1) * sizeof *list);
 	if (list)
 		p->list = list;
-	return list;
+	return list != NULL;
 }
 
 /* What came from a file may hold anything; what we print is one line. */
@@ -40,12 +40,14 @@ problem_add(struct problems *p, bool is_error, const char *file, int line, int c
 
 	p->errors += is_error;
 	p->warnings += !is_error;
+	if (!reserve(p)) {
+		p->dropped++;
+		return;
+	}
 	va_start(args, fmt);
 	int len = vasprintf(&text, fmt, args);
 	va_end(args);
-	if (len < 0 || !reserve(p)) {
-		if (len >= 0)
-			free(text);
+	if (len < 0) {
 		p->dropped++;
 		return;
 	}

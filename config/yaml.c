@@ -282,7 +282,8 @@ utf8_len(const unsigned char *s, size_t left)
 	return overlong || outside ? 0 : n;
 }
 
-/* libyaml would find these too, but without saying where. */
+/* libyaml would find these too, but without saying where; and it compares every %TAG with all
+ * before it, which a hostile file can make last for minutes. */
 static void
 check_bytes(struct builder *b, const char *text, size_t len)
 {
@@ -294,6 +295,11 @@ check_bytes(struct builder *b, const char *text, size_t len)
 			complain(b, line, column,
 				n == 0 ? "not UTF-8 text; save the file as UTF-8"
 				       : "a NUL byte; the file must be text");
+			return;
+		}
+		if (text[i] == '%' && column == 1) {
+			complain(b, line, column,
+				"directives (\"%\") are not allowed; leave the line out");
 			return;
 		}
 		column = text[i] == '\n' ? 1 : column + 1;

@@ -3,7 +3,30 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/check.h"
 #include "cli/cli.h"
+
+static int
+cmd_check(int argc, char **argv)
+{
+	const char *file = "/etc/labpulse/labpulse.yaml", *profiles = NULL, *profile = NULL;
+	bool json = false;
+	const struct cli_option options[] = {
+		{"--profiles", CLI_TEXT, &profiles, "look here first for profiles"},
+		{"--profile", CLI_TEXT, &profile, "check this profile instead of a configuration"},
+		{"--json", CLI_FLAG, &json, "print JSON"},
+		{NULL, CLI_FLAG, NULL, NULL},
+	};
+	const struct cli_usage usage = {"labpulse check [FILE] [options]",
+		"Loads a configuration (/etc/labpulse/labpulse.yaml) and its profiles as the daemon would;\n"
+		"prints what is wrong and what would be polled.",
+		options, 0, 1};
+	int n = cli_parse(argc, argv, &usage, &file);
+
+	if (n < 0)
+		return cli_exit_of(n);
+	return profile ? check_profile(profile, json) : check_run(file, profiles, json);
+}
 
 static const struct command {
 	const char *name;

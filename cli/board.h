@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* board.h -- all machines as they are now, from retained topics or from the daemon's answer */
+#ifndef CLI_BOARD_H
+#define CLI_BOARD_H
+
+#include "cli/doc.h"
+
+enum { BOARD_ID = 48 };
+
+/* One machine, wherever it is known from. Texts and docs are borrowed; docs may be NULL. */
+struct row {
+	const char *park, *machine, *class, *state, *activity, *reason;
+	const struct doc *title; /* text, or {ru, en} */
+	const struct doc *job, *values;
+	const struct doc *alarms;  /* array of codes */
+	const struct doc *sources; /* {id: {ok, error, hint}}, or an array of them with `source` */
+	const char *gateway;
+	bool gateway_offline;
+};
+
+/* What retained topics said so far. */
+struct board {
+	struct board_entry *machines, *gateways, *alarms;
+};
+
+/* The topics that fill a board, NULL-ended. */
+extern const char *const board_topics[];
+/* Takes a message; `board` is a struct board. Others are ignored. */
+void board_take(void *board, const char *topic, const char *payload, size_t len);
+void board_finish(struct board *b);
+/* Rows of a board, or of the daemon's answer to "watch" or "explain", trouble first. Returns the
+ * array, to be freed. */
+struct row *board_rows(const struct board *b, size_t *n);
+struct row *board_rows_of(const struct doc *result, size_t *n);
+/* The alarm's payload, or NULL where only its code is known. */
+const struct doc *board_alarm(const struct board *b, const struct row *row, const char *code);
+/* The gateways that are offline, one after the other; *place starts as NULL. */
+const char *board_next_offline(
+	const struct board *b, const struct board_entry **place, const char **park);
+/* Prints the rows as one JSON object. */
+void board_print_json(const struct row *rows, size_t n);
+
+#endif

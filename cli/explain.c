@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* explain.c -- labpulse explain: in words why a machine is offline or in fault, and what to touch
+ *
+ * The words for each failure come with the state (config/hint.c writes them); here they are put
+ * together. Without daemon and broker the machines are read once, which tells the same.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/board.h"
+#include "cli/broker.h"
+#include "cli/read.h"
+#include "config/json.h"
+
+enum { QUIET_MS = 300, ROUNDS = 1000 };
+
+struct explain {
+	struct session s;
+	struct broker_options broker;
+	const char *machine; /* NULL: all */
+	struct board board;
+	enum language language;
+	bool found;
+};
+
+enum phrase { IS_FINE, SINCE, GATEWAY_OFFLINE, ALARM, NOT_OK, NO_SOURCES, PHRASES };
+
+static const struct text phrases[PHRASES] = {
+	[IS_FINE] = {"всё в порядке", "nothing is wrong"},
+	[SINCE] = {"с", "since"},
+	[GATEWAY_OFFLINE] = {"шлюз не на связи: проверьте его питание и сеть, затем на нём `systemctl status labpulsed`",
+		"the gateway is offline: check its power and network, then on it `systemctl status labpulsed`"},
+	[ALARM] = {"авария", "alarm"},
+	[NOT_OK] = {"не отвечает", "does not answer"},
+	[NO_SOURCES] = {"нет источников Modbus", "has no Modbus sources"},
+};
+
+static const struct {
+	const char *state;
+	struct text text;
+} states[] = {
+	{"offline", {"нет связи", "offline"}},
+	{"fault", {"авария", "in fault"}},
+	{"off", {"выключен", "off"}},
+	{"idle", {"простаивает", "idle"}},
+	{"busy", {"работает", "busy"}},
+	{"paused", {"на паузе", "paused"}},
+	{"unknown", {"неизвестно", "unknown"}},
+};
+
+static const char *
+say(const struct explain *e, enum phrase phrase)
+{
+	return config_text(&phrases[phrase], e->language);
+}
+
+static const char *
+state_word(const struct explain *e, const char *state)
+{
+	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+		if (!strcmp(states[i].state, state))
+			return config_text(&states[i].text, e->language);
+	return state;
+}
+
+/* ---- one machine ------------------------------------------------------------------------------
+ */
+
+static void
+print_since(const struct explain *e, int64_t since_ms)
+{
+	time_t t = (time_t)(since_ms / 1000);
+	char text[32];
+	struct tm tm;
+
+	if (!since_ms)
+		return;
+	strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
+	printf(" %s %s", say(e, SINCE), text);
+}
+
+/* True if there was something to say. */
+static bool
+explain_source(const struct explain *e, const char *id, const struct doc *d)
+{
+	const char *error = doc_text(d, "error", NULL);
+
+	if (doc_flag(d, "ok", !error))
+		return false;
+	printf("  %s: %s", id, error ? error : say(e, NOT_OK));
+	print_since(e, doc_int(d, "since", 0));
+	printf(". %s\n", doc_text(d, "hint", ""));
+	return true;
+}
+
+static bool
+explain_sources(const struct explain *e, const struct doc *sources)
+{
+	const struct doc *d;
+	const char *id;
+	void *place = NULL;
+	bool said = false;
+
+	for (size_t i = 0; (d = doc_at(sources, i)); i++)
+		said |= explain_source(e, doc_text(d, "source", ""), d);
+	while (!doc_at(sources, 0) && (id = doc_next(sources, &place, &d)))
+		said |= explain_source(e, id, d);
+	return said;
+}
+
+static bool
+explain_alarms(const struct explain *e, const struct row *r)
+{
+	const char *language = e->language == LANGUAGE_RU ? "ru" : "en";
+
+	for (size_t i = 0; i < doc_size(r->alarms); i++) {
+		const char *code = doc_string(doc_at(r->alarms, i));
+		const struct doc *alarm = board_alarm(&e->board, r, code);
+		const char *text =
+			doc_text(doc_get(alarm, "texts"), language, doc_text(alarm, "text", ""));
+		const char *hint = doc_text(alarm, "hint", "");
+		printf("  %s %s%s%s", say(e, ALARM), code, text[0] ? ": " : "", text);
+		printf("%s%s\n", hint[0] ? ". " : "", hint);
+	}
+	return doc_size(r->alarms) > 0;
+}
+
+static void
+explain_row(struct explain *e, const struct row *r)
+{
+	e->found = true;
+	printf("%s%s%s: %s", r->park, r->park[0] ? "/" : "", r->machine, state_word(e, r->state));
+	printf("%s%s%s\n", r->reason[0] ? " (" : "", r->reason, r->reason[0] ? ")" : "");
+	if (r->gateway_offline) {
+		printf("  %s: %s\n", r->gateway, say(e, GATEWAY_OFFLINE));
+		return;
+	}
+	bool said = explain_alarms(e, r);
+	said |= explain_sources(e, r->sources);
+	if (!said)
+		printf("  %s\n", say(e, IS_FINE));
+}
+
+static int
+explain_rows(struct explain *e, struct row *rows, size_t n)
+{
+	size_t kept = 0;
+
+	if (!rows)
+		return cli_fail(CLI_OTHER, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		if (!e->machine || !strcmp(e->machine, rows[i].machine))
+			rows[kept++] = rows[i];
+	e->found = kept > 0;
+	if (e->s.json)
+		board_print_json(rows, kept);
+	for (size_t i = 0; !e->s.json && i < kept; i++)
+		explain_row(e, &rows[i]);
+	free(rows);
+	return CLI_FINE;
+}
+
+/* ---- where it comes from ----------------------------------------------------------------------
+ */
+
+static int
+from_broker(struct explain *e)
+{
+	struct broker_client *client = NULL;
+	const struct board_entry *place = NULL;
+	const char *gateway, *park;
+	size_t n;
+	int code = broker_open(&client, &e->broker, board_topics, board_take, &e->board);
+
+	if (code != CLI_FINE)
+		return code;
+	for (int i = 0; i < ROUNDS && broker_run(client, QUIET_MS) > 0;)
+		i++;
+	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park)))
+		printf("%s/%s: %s\n", park, gateway, say(e, GATEWAY_OFFLINE));
+	struct row *rows = board_rows(&e->board, &n);
+	code = explain_rows(e, rows, n);
+	broker_close(client);
+	return code;
+}
+
+/* The lines themselves: of the machine that is explained, a bus that does not work says why. */
+static void
+explain_buses(const struct explain *e, const struct doc *buses)
+{
+	for (size_t i = 0; !e->s.json && i < doc_size(buses); i++) {
+		const struct doc *bus = doc_at(buses, i);
+		explain_source(e, doc_text(bus, "id", doc_text(bus, "bus", "")), bus);
+	}
+}
+
+static int
+from_daemon(struct explain *e)
+{
+	struct doc *answer = NULL;
+	char request[512];
+	struct json j;
+	size_t n;
+
+	json_init(&j, request, sizeof request);
+	json_open(&j, NULL, '{');
+	json_put_string(&j, "cmd", "explain");
+	json_put_string(&j, "machine", e->machine);
+	json_close(&j, '}');
+	json_end(&j);
+	int code = session_ask(&e->s, request, NULL, NULL, &answer);
+	const struct doc *result = code == CLI_FINE ? control_result(answer, &code) : NULL;
+	if (result && e->s.json) {
+		session_print(result);
+		e->found = true;
+	} else if (result) {
+		explain_buses(e, doc_get(result, "buses"));
+		struct row *rows = board_rows_of(result, &n);
+		code = explain_rows(e, rows, n);
+	}
+	doc_free(answer);
+	return code;
+}
+
+static int
+read_machine(struct explain *e, const struct machine_config *m)
+{
+	struct doc *result = read_locally(&e->s, m, NULL);
+
+	if (!result)
+		return cli_fail(CLI_OTHER, "out of memory");
+	e->found = true;
+	if (e->s.json) {
+		session_print(result);
+	} else {
+		printf("%s: %s\n", m->id, config_text(&m->title, e->language));
+		if (!doc_size(doc_get(result, "sources")))
+			printf("  %s\n", say(e, NO_SOURCES));
+		else if (!explain_sources(e, doc_get(result, "sources")))
+			printf("  %s\n", say(e, IS_FINE));
+	}
+	doc_free(result);
+	return CLI_FINE;
+}
+
+static int
+by_reading(struct explain *e)
+{
+	int code = session_config(&e->s, false);
+
+	e->language = session_language(&e->s);
+	for (size_t i = 0; code == CLI_FINE && i < e->s.config->n_machines; i++) {
+		const struct machine_config *m = &e->s.config->machines[i];
+		if (!e->machine || !strcmp(e->machine, m->id))
+			code = read_machine(e, m);
+	}
+	return code;
+}
+
+static int
+run(struct explain *e)
+{
+	int code = CLI_FINE;
+
+	if (e->broker.url) {
+		e->language = session_language(&e->s);
+		code = from_broker(e);
+	} else {
+		code = session_connect(&e->s);
+		e->language = session_language(&e->s);
+		if (code == CLI_FINE)
+			code = e->s.control ? from_daemon(e) : by_reading(e);
+	}
+	if (code == CLI_FINE && e->machine && !e->found)
+		code = cli_fail(CLI_USAGE, "explain: no machine \"%s\"", e->machine);
+	return code;
+}
+
+int
+cmd_explain(int argc, char **argv)
+{
+	struct explain e = {0};
+	const struct cli_option options[] = {
+		SESSION_OPTIONS(&e.s),
+		BROKER_OPTIONS(&e.broker),
+		{"--lang", CLI_TEXT, &e.s.lang, "ru or en (default: the configuration's)"},
+		{NULL, CLI_FLAG, NULL, NULL},
+	};
+	const struct cli_usage usage = {"labpulse explain [MACHINE] [options]",
+		"Says why machines are offline or in fault, and what to touch: from a broker, from the local\n"
+		"daemon, or by reading them once.",
+		options, 0, 1};
+
+	session_init(&e.s);
+	int code = cli_parse(argc, argv, &usage, &e.machine);
+	if (code < 0)
+		return cli_exit_of(code);
+	code = run(&e);
+	board_finish(&e.board);
+	session_finish(&e.s);
+	return code;
+}

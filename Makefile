@@ -12,6 +12,9 @@ VERSION := 0.1.0
 PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Werror
+ifeq ($(findstring clang,$(CC)),)
+  WARN += -Wno-format-truncation # texts for people are cut on purpose
+endif
 OPT ?= -O2 -g
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ifneq ($(SAN),)
@@ -39,6 +42,9 @@ LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus) -lm
 LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd)
 LIBS_CLI := $(shell pkg-config --libs libmosquitto)
 
+# V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1)  $@';)
+
 .PHONY: all
 all: $(BUILD)/labpulsed $(BUILD)/labpulse
 
@@ -49,23 +55,23 @@ $(BUILD)/libcli.a: $(call obj,$(CLI_SRC))
 %.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR) ar rcs $@ $^
 
 $(BUILD)/labpulsed: $(call obj,daemon/main.c) $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_COMMON)
+	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_DAEMON) $(LIBS_COMMON)
 
 $(BUILD)/labpulse: $(call obj,cli/main.c) $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_COMMON)
+	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_COMMON)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # A test is one file; it may include the .c it tests to reach its statics (then the archive's copy
 # of that file is simply not pulled in).
 $(BUILD)/tests/%_test: tests/%_test.c $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdaemon.a $(BUILD)/libcli.a \
+	$(call say,LD) $(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdaemon.a $(BUILD)/libcli.a \
 	  $(BUILD)/libconfig.a $(BUILD)/libdrivers.a $(LDFLAGS_ALL) -lcmocka $(LIBS_DAEMON) $(LIBS_COMMON) -lutil
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

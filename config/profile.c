@@ -109,6 +109,7 @@ read_point(struct profile_loader *l, const struct node *node, bool extending)
 		d = find_draft(l, l->r.repeat ? reader_string(&l->r, id, "id", "P004") : id->text);
 	if (!d)
 		d = &fresh;
+	size_t errors = l->r.problems->errors;
 	l->r.overlay = d != &fresh;
 	keys_read(&l->r, &point_table, node, d);
 	l->r.overlay = false;
@@ -116,6 +117,7 @@ read_point(struct profile_loader *l, const struct node *node, bool extending)
 		read_address(l, address, d);
 	d->node = node;
 	d->file = l->r.file;
+	d->broken |= l->r.problems->errors > errors;
 	if (d == &fresh)
 		l->points[l->n_points++] = fresh;
 }
@@ -451,6 +453,8 @@ profile_read(const struct profile_text *what, const struct profile_dirs *dirs,
 	*hash = yaml_hash(*hash, &y.hash, sizeof y.hash);
 	l.root = y.root;
 	bool good = rc == 0 && load_guarded(&l, memory, &base, dirs, hash);
+	if (good)
+		l.out->hash = yaml_hash(y.hash, &base.hash, sizeof base.hash);
 	arena_finish(&scratch);
 	yaml_finish(&base);
 	yaml_finish(&y);

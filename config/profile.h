@@ -19,7 +19,8 @@ struct profile_file {
 	size_t n_faults;
 	struct usage_rule *usage;
 	size_t n_usage;
-	void *memory; /* the loader's */
+	uint64_t hash; /* of the file and what it extends: equal means that nothing changed */
+	void *memory;  /* the loader's */
 };
 
 /* Reads one file. NULL if it has an error; problems are added in any case. Loop thread or tool. */

@@ -472,6 +472,7 @@ tick(void *arg)
 	trouble_tick(g, clock_wall_ms());
 	health_tick(g, now_us);
 	reload_tick(g);
+	control_tick(g);
 	outbox_pump(g->outbox, now_us);
 	tell_systemd(g);
 }
@@ -697,6 +698,7 @@ gateway_destroy(struct gateway *g)
 	free(g->pollers);
 	uplink_destroy(g->uplink);
 	trouble_free(g);
+	control_free(g);
 	outbox_destroy(g->outbox);
 	free_machines(g);
 	free_topics(g);

@@ -153,7 +153,9 @@ void reload_free(struct gateway *g);
 /* 0; -EADDRINUSE: another daemon answers there, its pid in *holder. */
 int control_start(struct gateway *g, int *holder);
 void control_job_done(struct gateway *g, struct line_job *job);
+void control_tick(struct gateway *g); /* once a second */
 void control_stop(struct gateway *g);
+void control_free(struct gateway *g);
 /* After a reload: listens elsewhere if the configuration says so. */
 void control_update(struct gateway *g, const struct config *old);
 int metrics_start(struct gateway *g); /* 0 or -errno; nothing without metrics.listen */

@@ -80,7 +80,5 @@ size_t payload_alarm_event(char *buf, size_t size, const struct envelope *e,
                            const struct gateway_alarm *a);
 /* The hint for a source that does not answer; "" for one that does. */
 void payload_hint(char *buf, size_t size, const struct source *s, enum language language);
-/* The same health as OpenMetrics text, ended by "# EOF". */
-size_t payload_metrics(char *buf, size_t size, const struct health *h);
 
 #endif

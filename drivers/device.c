@@ -154,6 +154,19 @@ device_destroy(struct device *dev)
 	free(dev);
 }
 
+void
+device_rebase(struct device *dev, const struct profile *profile)
+{
+	dev->profile = profile;
+}
+
+void
+device_watch(struct device *dev, device_raw_fn *raw, void *arg)
+{
+	dev->watcher = raw;
+	dev->watcher_arg = arg;
+}
+
 /* ---- questions --------------------------------------------------------------------------- */
 
 size_t

@@ -75,6 +75,12 @@ int device_probe(struct device *dev, int timeout_ms);
 int device_probe_timeout_ms(const struct device *dev);
 bool device_heard(const struct device *dev); /* ever answered since it was created */
 void device_stats(const struct device *dev, struct device_stats *out);
+/* The profile was replaced by an equal one, whose memory lives on while the old one's goes. */
+void device_rebase(struct device *dev, const struct profile *profile);
+/* For a person: called with the words of each point just before it is decoded, one per register
+ * or 0/1 per bit. NULL ends it. */
+typedef void device_raw_fn(void *arg, unsigned point, const uint16_t *words, unsigned n);
+void device_watch(struct device *dev, device_raw_fn *raw, void *arg);
 /* What the device said it is, "" if nothing was asked or answered. */
 const char *device_identity(const struct device *dev);
 /* The fail that a -errno of a poll means. */

@@ -43,6 +43,9 @@ struct device {
 	int silent; /* polls in a row that timed out */
 	char identity[DEVICE_IDENTITY_MAX];
 
+	device_raw_fn *watcher; /* of a person who wants to see raw words; NULL: none */
+	void *watcher_arg;
+
 	/* the running poll */
 	struct reading *out;
 	unsigned group;

@@ -117,6 +117,16 @@ device_request(struct device *dev, unsigned group, struct request *req)
 	return false;
 }
 
+static void
+show_raw(const struct device *dev, const struct block *block, unsigned point)
+{
+	const struct reg_point *p = &dev->profile->points[point];
+	unsigned at = p->address - block->req->address;
+
+	if (p->address >= block->req->address && at + p->count <= block->req->count)
+		dev->watcher(dev->watcher_arg, point, block->words + at, p->count);
+}
+
 void
 device_answer(struct device *dev, const struct request *req, const uint16_t *words)
 {
@@ -128,8 +138,11 @@ device_answer(struct device *dev, const struct request *req, const uint16_t *wor
 	for (size_t i = 0; i < r->n_points; i++) {
 		struct value *v = value_of(dev, r->points[i]);
 
-		if (v)
-			decode_point(&block, r->points[i], &room, v);
+		if (!v)
+			continue;
+		if (dev->watcher)
+			show_raw(dev, &block, r->points[i]);
+		decode_point(&block, r->points[i], &room, v);
 	}
 	dev->out->text_len = room.len;
 	device_proved(dev, r);

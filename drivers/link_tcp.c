@@ -283,6 +283,34 @@ receive_slowly(
 	}
 }
 
+/* Bytes behind the answer. Frames are fine, whatever they say; anything else shows that the answer
+ * was cut and took its end from what came next, which only the frames' own lengths can tell: TCP
+ * carries no checksum of Modbus. 0 or -errno. */
+static int
+check_rest(struct tcp *t, const struct exchange *ex)
+{
+	const struct frame_want nothing = {
+		.transaction = (uint16_t)(t->transaction + 1), .check_unit = true};
+	int byte_ms = ex->byte_timeout_ms > 0 ? ex->byte_timeout_ms : BYTE_TIMEOUT_MS;
+
+	while (t->have > 0) {
+		struct frame_at f = frame_find_tcp(t->buf, t->have, &nothing);
+		int rc = 1;
+
+		if (f.found == FRAME_INVALID)
+			return -EPROTO;
+		if (f.found == FRAME_NONE) {
+			rc = await_bytes(t, link_mono_us() + (int64_t)byte_ms * 1000);
+		} else {
+			t->link.stats.stale_frames++;
+			drop_frame(t, f.len);
+		}
+		if (rc <= 0)
+			return rc < 0 ? rc : -EBADMSG;
+	}
+	return 0;
+}
+
 static int
 receive(struct tcp *t, struct exchange *ex, int64_t sent_us)
 {
@@ -342,6 +370,11 @@ tcp_transact(struct link *link, struct exchange *ex)
 		rc = send_request(t, ex);
 	if (rc == 0)
 		rc = receive(t, ex, sent_us);
+	if (rc > 0 && t->have > 0) {
+		int rest = check_rest(t, ex);
+
+		rc = rest < 0 ? rest : rc;
+	}
 	ex->arrived_ms = link_real_ms();
 	learn(t, ex, rc);
 	if (rc == -ETIMEDOUT && ++t->silent >= SILENT_MAX)

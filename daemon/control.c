@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: MIT */
+/* control.c -- the local socket that the tool talks to (docs/control.md)
+ *
+ * One JSON object per line each way. What needs the line becomes a line job of that bus: its steps
+ * run on the bus's thread between polls, its result is written there into the job's own buffer,
+ * and the loop sends it. A client that goes leaves its jobs to end by themselves.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/json.h"
+#include "daemon/clock.h"
+#include "daemon/gateway.h"
+#include "daemon/log.h"
+#include "daemon/report.h"
+#include "drivers/ask.h"
+
+#define REPORT_BYTES (8u * 1024 * 1024)
+#define JOB_BYTES (256u * 1024)
+#define SCAN_TIMEOUT_MS 150
+#define MAX_WORDS 2000
+
+struct control {
+	struct asked *requests; /* with jobs under way */
+};
+
+/* One request that needs lines; it is answered when its last job has ended. */
+struct asked {
+	struct asked *next;
+	struct loop_client *client; /* NULL: gone */
+	char head[96];              /* of the result, up to the parts */
+	size_t jobs;
+	char *parts; /* JSON objects, separated by commas */
+	size_t parts_len;
+	int rc;           /* the last failure of a job */
+	struct job *scan; /* its job if it is a scan */
+};
+
+struct job {
+	struct line_job line; /* first: a struct line_job * is a struct job * */
+	struct asked *request;
+	struct json out;
+	char buf[JOB_BYTES];
+	/* read */
+	const struct source *source;
+	uint8_t unit;
+	/* scan */
+	unsigned to;
+	atomic_uint at;
+	/* peek */
+	struct word_range {
+		enum table table;
+		uint16_t address, count;
+	} words;
+};
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+static void
+answer_error(struct loop_client *c, const char *error, int exit_code, const char *fmt, ...)
+{
+	char line[1024], text[512];
+	struct json j;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	json_init(&j, line, sizeof(line) - 1);
+	json_open(&j, NULL, '{');
+	json_put_bool(&j, "ok", false);
+	json_put_string(&j, "error", error);
+	json_put_string(&j, "text", text);
+	json_put_int(&j, "exit", exit_code);
+	json_close(&j, '}');
+	size_t len = json_end(&j);
+	line[len++] = '\n';
+	loop_send(c, line, len);
+}
+
+static void
+answer_report(struct loop_client *c, struct gateway *g,
+        void (*write)(struct json *j, struct gateway *g, void *arg), void *arg)
+{
+	struct json j;
+	char *buf = malloc(REPORT_BYTES);
+	if (!buf) {
+		answer_error(c, "memory", 1, "out of memory");
+		return;
+	}
+	json_init(&j, buf, REPORT_BYTES - 1);
+	json_open(&j, NULL, '{');
+	json_put_bool(&j, "ok", true);
+	json_open(&j, "result", '{');
+	write(&j, g, arg);
+	json_close(&j, '}');
+	json_close(&j, '}');
+	size_t len = json_end(&j);
+	if (len) {
+		buf[len++] = '\n';
+		loop_send(c, buf, len);
+	} else {
+		answer_error(c, "size", 1, "the answer is too large");
+	}
+	free(buf);
+}
+
+/* The result of jobs: `head` opens it, the parts fill its array. */
+static void
+answer_request(struct asked *r)
+{
+	size_t cap = strlen(r->head) + r->parts_len + 64;
+	char *buf = r->client ? malloc(cap) : NULL;
+	if (!buf)
+		return;
+	int n = snprintf(buf, cap, "{\"ok\":true,\"result\":{%s%.*s]}}\n", r->head,
+	        (int)r->parts_len, r->parts ? r->parts : "");
+	loop_send(r->client, buf, (size_t)n);
+	free(buf);
+}
+
+/* ---- jobs ---------------------------------------------------------------------------------- */
+
+static struct asked *
+request_new(struct control *c, struct loop_client *client, const char *head)
+{
+	struct asked *r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->client = client;
+	snprintf(r->head, sizeof(r->head), "%s", head);
+	r->next = c->requests;
+	c->requests = r;
+	return r;
+}
+
+static void
+request_free(struct control *c, struct asked *r)
+{
+	struct asked **at = &c->requests;
+	while (*at && *at != r)
+		at = &(*at)->next;
+	if (*at)
+		*at = r->next;
+	free(r->parts);
+	free(r);
+}
+
+static struct job *
+job_new(struct asked *r)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->request = r;
+	json_init(&job->out, job->buf, sizeof(job->buf));
+	r->jobs++;
+	return job;
+}
+
+static void
+add_part(struct asked *r, const char *part, size_t len)
+{
+	char *more = realloc(r->parts, r->parts_len + len + 2);
+	if (!more || len == 0)
+		return;
+	r->parts = more;
+	if (r->parts_len)
+		more[r->parts_len++] = ',';
+	memcpy(more + r->parts_len, part, len);
+	r->parts_len += len;
+}
+
+static void
+finish_request(struct control *c, struct asked *r)
+{
+	if (r->rc && r->parts_len == 0 && r->client) {
+		bool canceled = r->rc == -ECANCELED;
+		answer_error(r->client, canceled ? "stopping" : fail_name(device_fail(r->rc)),
+		        r->rc == -EBUSY ? 75 : r->rc == -EACCES ? 77 : canceled ? 1 : 69, "%s",
+		        canceled ? "the line is going away" : strerror(-r->rc));
+	} else {
+		answer_request(r);
+	}
+	request_free(c, r);
+}
+
+void
+control_job_done(struct gateway *g, struct line_job *line)
+{
+	struct job *job = (struct job *)line;
+	struct asked *r = job->request;
+	if (line->rc < 0)
+		r->rc = line->rc;
+	add_part(r, job->buf, json_end(&job->out));
+	r->scan = NULL;
+	free(job);
+	if (--r->jobs == 0)
+		finish_request(g->control, r);
+}
+
+/* ---- read: on the bus thread ---------------------------------------------------------------- */
+
+struct raw_words { /* of one point, as they were on the wire */
+	char text[96];
+};
+
+static void
+note_raw(void *arg, unsigned point, const uint16_t *words, unsigned n)
+{
+	struct raw_words *raw = arg;
+	size_t len = 0;
+	for (unsigned i = 0; i < n && len + 8 < sizeof(raw->text); i++)
+		len += (size_t)snprintf(raw[point].text + len, sizeof(raw->text) - len, "%s0x%04X",
+		        i ? " " : "", words[i]);
+}
+
+static void
+put_point(struct json *j, const struct point *p, const struct value *v, const char *raw)
+{
+	char word[24];
+	json_open(j, NULL, '{');
+	json_put_string(j, "id", p->id);
+	json_put_string(j, "raw", raw[0] ? raw : NULL);
+	json_put_value(j, "value", v);
+	json_put_string(j, "unit", p->unit ? p->unit : "");
+	json_put_string(j, "quality",
+	        v->kind != VALUE_NONE ? "ok"
+	                              : fail_text(v->fail, v->exception, word, sizeof(word)));
+	json_close(j, '}');
+}
+
+static void
+put_group(struct json *j, const struct profile *profile, const struct job *job,
+        const struct reading *r, const uint16_t *points, const struct raw_words *raw)
+{
+	for (size_t k = 0; k < r->n; k++)
+		if (job->source->slots[points[k]] >= 0)
+			put_point(j, &profile->points[points[k]].point, &r->values[k],
+			        raw[points[k]].text);
+}
+
+static int
+read_groups(struct job *job, struct device *dev, const struct profile *profile)
+{
+	int rc = 0;
+	struct reading *r = reading_create(dev);
+	struct raw_words *raw = calloc(profile->n_points + 1, sizeof(*raw));
+	if (!r || !raw) {
+		rc = -ENOMEM;
+		goto out;
+	}
+	device_watch(dev, note_raw, raw);
+	for (unsigned g = 0; rc == 0 && g < device_groups(dev); g++) {
+		size_t n;
+		const uint16_t *points = device_group_points(dev, g, &n);
+		if (n == 0)
+			continue;
+		rc = device_poll(dev, g, r);
+		if (rc == 0)
+			put_group(&job->out, profile, job, r, points, raw);
+	}
+	device_watch(dev, NULL, NULL);
+out:
+	free(raw);
+	reading_destroy(r);
+	return rc;
+}
+
+static int
+step_read(struct line_job *line, struct link *link, struct pollset *set)
+{
+	struct job *job = (struct job *)line;
+	(void)link;
+	for (size_t i = 0; i < set->n_units; i++) {
+		if (set->units[i]->unit != job->unit)
+			continue;
+		json_open(&job->out, NULL, '{');
+		json_put_string(&job->out, "source", job->source->config->id);
+		json_put_int(&job->out, "ts", clock_wall_ms());
+		json_open(&job->out, "points", '[');
+		int rc = read_groups(job, set->units[i]->device, set->profiles[i]);
+		json_close(&job->out, ']');
+		json_put_string(&job->out, "error", rc < 0 ? fail_name(device_fail(rc)) : NULL);
+		json_close(&job->out, '}');
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- scan and peek: on the bus thread -------------------------------------------------------- */
+
+static int
+step_scan(struct line_job *line, struct link *link, struct pollset *set)
+{
+	struct job *job = (struct job *)line;
+	static const struct ask_times times = {.timeout_ms = SCAN_TIMEOUT_MS, .max_latency_ms = 1};
+	const struct request req = {.table = TABLE_HOLDING, .address = 0, .count = 1};
+	unsigned unit = atomic_load(&job->at), exception = 0;
+	uint16_t words[MAX_WORDS];
+	char identity[128];
+	(void)set;
+	int rc = ask_read(link, (uint8_t)unit, &times, &req, words, &exception);
+	if (rc == -ECANCELED)
+		return rc;
+	if (rc == 0 || rc == -EREMOTEIO) {
+		char answer[24] = "registers";
+		if (rc < 0)
+			fail_text(FAIL_EXCEPTION, exception, answer, sizeof(answer));
+		ask_identity(link, (uint8_t)unit, &times, identity, sizeof(identity));
+		json_open(&job->out, NULL, '{');
+		json_put_int(&job->out, "unit", unit);
+		json_put_string(&job->out, "identity", identity);
+		json_put_string(&job->out, "answer", answer);
+		json_close(&job->out, '}');
+	}
+	atomic_store(&job->at, unit + 1);
+	return unit >= job->to ? 0 : -EAGAIN;
+}
+
+static int
+step_peek(struct line_job *line, struct link *link, struct pollset *set)
+{
+	struct job *job = (struct job *)line;
+	static const struct ask_times times;
+	const struct request req = {.table = job->words.table,
+	        .address = job->words.address,
+	        .count = job->words.count};
+	uint16_t words[MAX_WORDS];
+	unsigned exception = 0;
+	(void)set;
+	int rc = ask_read(link, job->unit, &times, &req, words, &exception);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < req.count; i++)
+		json_put_int(&job->out, NULL, words[i]);
+	return 0;
+}
+
+/* ---- requests: on the loop ------------------------------------------------------------------ */
+
+static struct poller *
+poller_of(struct gateway *g, const struct bus_config *bus)
+{
+	for (size_t i = 0; i < g->n_pollers; i++)
+		if (poller_bus(g->pollers[i]) == bus)
+			return g->pollers[i];
+	return NULL;
+}
+
+static struct poller *
+named_poller(struct gateway *g, const char *id)
+{
+	for (size_t i = 0; id && i < g->n_pollers; i++)
+		if (strcmp(poller_bus(g->pollers[i])->id, id) == 0)
+			return g->pollers[i];
+	return NULL;
+}
+
+static void
+read_source(struct gateway *g, struct asked *r, const struct source *s)
+{
+	struct poller *p = s->bus ? poller_of(g, s->bus) : NULL;
+	struct job *job = p ? job_new(r) : NULL;
+	if (!job)
+		return;
+	job->source = s;
+	job->unit = (uint8_t)s->config->unit;
+	job->line.step = step_read;
+	job->line.cost_us = 1000000;
+	poller_run_job(p, &job->line);
+}
+
+static void
+on_read(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "machine"));
+	const char *source = json_string_value(json_object_get(req, "source"));
+	struct machine *m = id ? gateway_find_machine(g, id) : NULL;
+	char head[96];
+	if (!m) {
+		answer_error(c, "unknown", 64, "machine %s is not configured", id ? id : "");
+		return;
+	}
+	snprintf(head, sizeof(head), "\"machine\":\"%s\",\"sources\":[", id);
+	struct asked *r = request_new(g->control, c, head);
+	for (size_t i = 0; r && i < m->n_sources; i++)
+		if (!source || strcmp(source, m->sources[i]->config->id) == 0)
+			read_source(g, r, m->sources[i]);
+	if (r && r->jobs == 0) {
+		answer_error(c, "unknown", 64, "machine %s has no source %s that can be read", id,
+		        source ? source : "");
+		request_free(g->control, r);
+	}
+}
+
+static unsigned
+unit_of(json_t *req, const char *key, unsigned def)
+{
+	json_t *v = json_object_get(req, key);
+	json_int_t i = json_is_integer(v) ? json_integer_value(v) : (json_int_t)def;
+	return i < 1 ? 1 : i > 247 ? 247 : (unsigned)i;
+}
+
+static void
+on_scan(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	const char *bus = json_string_value(json_object_get(req, "bus"));
+	struct poller *p = named_poller(g, bus);
+	if (!p) {
+		answer_error(c, "unknown", 64, "bus %s is not configured", bus ? bus : "");
+		return;
+	}
+	struct asked *r = request_new(g->control, c, "\"units\":[");
+	struct job *job = r ? job_new(r) : NULL;
+	if (!job)
+		return;
+	job->to = unit_of(req, "to", 247);
+	atomic_store(&job->at, unit_of(req, "from", 1));
+	r->scan = job;
+	job->line.step = step_scan;
+	job->line.cost_us = (SCAN_TIMEOUT_MS + 50) * 1000;
+	poller_run_job(p, &job->line);
+}
+
+static void
+on_peek(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	const char *bus = json_string_value(json_object_get(req, "bus"));
+	const char *word = json_string_value(json_object_get(req, "table"));
+	struct poller *p = named_poller(g, bus);
+	int table = word ? ask_table(word) : -1;
+	json_int_t address = json_integer_value(json_object_get(req, "address"));
+	json_int_t count = json_integer_value(json_object_get(req, "count"));
+	bool bits = table == TABLE_COIL || table == TABLE_DISCRETE;
+	if (!p || table < 0 || address < 0 || count < 1 || count > (bits ? 2000 : 125) ||
+	        address + count > 65536) {
+		answer_error(c, "usage", 64, p ? "a table, an address and a count are needed"
+		                               : "this bus is not configured");
+		return;
+	}
+	struct asked *r = request_new(g->control, c, bits ? "\"bits\":[" : "\"words\":[");
+	struct job *job = r ? job_new(r) : NULL;
+	if (!job)
+		return;
+	job->unit = (uint8_t)json_integer_value(json_object_get(req, "unit"));
+	job->words = (struct word_range){.table = (enum table)table,
+	        .address = (uint16_t)address,
+	        .count = (uint16_t)count};
+	job->line.step = step_peek;
+	job->line.cost_us = 600000;
+	poller_run_job(p, &job->line);
+}
+
+static void
+write_explain(struct json *j, struct gateway *g, void *arg)
+{
+	json_t *req = arg;
+	const char *lang = json_string_value(json_object_get(req, "lang"));
+	enum language language = g->config->language;
+	if (lang)
+		language = strcmp(lang, "ru") == 0 ? LANGUAGE_RU : LANGUAGE_EN;
+	report_explain(j, g, json_string_value(json_object_get(req, "machine")), language);
+}
+
+static void
+on_explain(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "machine"));
+	if (id && !gateway_find_machine(g, id))
+		answer_error(c, "unknown", 64, "machine %s is not configured", id);
+	else
+		answer_report(c, g, write_explain, req);
+}
+
+static void
+write_watch(struct json *j, struct gateway *g, void *arg)
+{
+	(void)arg;
+	report_watch(j, g);
+}
+
+static void
+on_watch(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	answer_report(c, g, write_watch, req);
+}
+
+static const struct {
+	const char *cmd;
+	void (*run)(struct gateway *g, struct loop_client *c, json_t *req);
+} commands[] = {
+        {"read", on_read},
+        {"scan", on_scan},
+        {"peek", on_peek},
+        {"explain", on_explain},
+        {"watch", on_watch},
+};
+
+static void
+on_line(void *arg, struct loop_client *c, char *line, size_t len)
+{
+	struct gateway *g = arg;
+	json_t *req = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *cmd = json_string_value(json_object_get(req, "cmd"));
+	size_t i = 0, n = sizeof(commands) / sizeof(commands[0]);
+	while (cmd && i < n && strcmp(commands[i].cmd, cmd) != 0)
+		i++;
+	if (!cmd)
+		answer_error(c, "usage", 64, "one JSON object with \"cmd\" per line is wanted");
+	else if (i == n)
+		answer_error(c, "usage", 64, "command %.40s is not known", cmd);
+	else
+		commands[i].run(g, c, req);
+	json_decref(req);
+}
+
+static void
+on_closed(void *arg, struct loop_client *c)
+{
+	struct gateway *g = arg;
+	for (struct asked *r = g->control->requests; r; r = r->next)
+		if (r->client == c)
+			r->client = NULL;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+/* The pid of the daemon that answers on the socket; 0: none does. */
+static int
+who_answers(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int pid = 0, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || strlen(path) >= sizeof(sa.sun_path))
+		goto out;
+	strcpy(sa.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 &&
+	        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		pid = peer.pid;
+out:
+	if (fd >= 0)
+		close(fd);
+	return pid;
+}
+
+static int
+listen_on(struct gateway *g)
+{
+	const struct loop_server server = {.line = on_line,
+	        .closed = on_closed,
+	        .arg = g,
+	        .max_line = 65536,
+	        .max_clients = 16};
+	/* Group labpulse may talk to us: the runtime directory's group, see docs/configuration.md */
+	return loop_listen(g->loop, g->config->control, 0660, &server);
+}
+
+int
+control_start(struct gateway *g, int *holder)
+{
+	*holder = who_answers(g->config->control);
+	if (*holder)
+		return -EADDRINUSE;
+	if (!g->control)
+		g->control = calloc(1, sizeof(*g->control));
+	return g->control ? listen_on(g) : -ENOMEM;
+}
+
+void
+control_update(struct gateway *g, const struct config *old)
+{
+	int holder;
+	if (strcmp(old->control, g->config->control) == 0)
+		return;
+	loop_unlisten(g->loop);
+	int rc = control_start(g, &holder);
+	if (rc < 0)
+		log_warning("control socket %s: %s", g->config->control, strerror(-rc));
+}
+
+void
+control_stop(struct gateway *g)
+{
+	loop_unlisten(g->loop);
+}
+
+void
+control_free(struct gateway *g)
+{
+	while (g->control && g->control->requests)
+		request_free(g->control, g->control->requests);
+	free(g->control);
+}
+
+/* A scan takes minutes; whoever waits for it sees how far it is. */
+void
+control_tick(struct gateway *g)
+{
+	char line[96];
+	for (struct asked *r = g->control ? g->control->requests : NULL; r; r = r->next) {
+		if (!r->client || !r->scan)
+			continue;
+		int n = snprintf(line, sizeof(line), "{\"progress\":{\"unit\":%u}}\n",
+		        atomic_load(&r->scan->at));
+		loop_send(r->client, line, (size_t)n);
+	}
+}

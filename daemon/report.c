@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c -- machines, buses and the broker as they are now, for a person */
+#include "daemon/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config/hint.h"
+#include "daemon/clock.h"
+
+static void
+gateway_part(struct json *j, struct gateway *g)
+{
+	const struct health *h = health_collect(g);
+	json_open(j, "gateway", '{');
+	json_put_string(j, "park", g->config->park);
+	json_put_string(j, "gateway", g->config->gateway);
+	json_put_int(j, "uptime_s", h->uptime_s);
+	json_put_string(j, "clock", clock_state_name(h->clock));
+	json_put_string(j, "config_error", h->config_error[0] ? h->config_error : NULL);
+	json_open(j, "broker", '{');
+	json_put_bool(j, "connected", g->mqtt.up);
+	json_put_string(j, "host", h->broker);
+	json_put_string(j, "protocol", h->protocol);
+	json_put_string(j, "error", h->mqtt_error[0] ? h->mqtt_error : NULL);
+	json_put_uint(j, "waiting", h->outbox.waiting);
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+static void
+bus_part(struct json *j, struct poller *p, enum language language)
+{
+	struct poller_stats s;
+	char hint[512] = "";
+	const struct bus_config *bus = poller_bus(p);
+	poller_stats(p, &s);
+	struct hint_facts facts = {.fail = device_fail(s.rc), .bus = bus, .holder = s.holder};
+	if (!s.up)
+		hint_write(hint, sizeof(hint), language, &facts);
+	json_open(j, NULL, '{');
+	json_put_string(j, "bus", bus->id);
+	json_put_string(j, "place", bus->type == BUS_MODBUS_RTU ? bus->device : bus->host);
+	json_put_bool(j, "up", s.up);
+	json_put_string(j, "error", s.up ? NULL : fail_name(device_fail(s.rc)));
+	json_put_string(j, "hint", hint[0] ? hint : NULL);
+	json_put_bool(j, "echo", s.link.echo);
+	json_put_bool(j, "reset_soon", s.link.reset_soon);
+	json_put_uint(j, "requests", s.link.requests);
+	json_put_uint(j, "timeouts", s.link.timeouts);
+	json_put_uint(j, "crc_errors", s.link.crc_errors);
+	json_put_uint(j, "stale_frames", s.link.stale_frames);
+	json_put_uint(j, "noise_bytes", s.link.noise_bytes);
+	json_put_uint(j, "missed", s.missed);
+	json_close(j, '}');
+}
+
+static void
+bad_points(struct json *j, const struct source *s)
+{
+	char word[24];
+	json_open(j, "points", '{');
+	for (size_t i = 0; s->ok && i < s->n_points; i++) {
+		const struct point_state *p = &s->states[i];
+		if (p->fail != FAIL_NONE && p->fail != FAIL_STALE)
+			json_put_string(j, s->config->profile->regs.points[s->points[i]].point.id,
+			        fail_text(p->fail, p->exception, word, sizeof(word)));
+	}
+	json_close(j, '}');
+}
+
+static void
+source_part(struct json *j, const struct source *s, enum language language)
+{
+	char hint[512], word[24];
+	payload_hint(hint, sizeof(hint), s, language);
+	bool silent = !s->ok && s->decided;
+	json_open(j, NULL, '{');
+	json_put_string(j, "source", s->config->id);
+	json_put_bool(j, "ok", s->ok);
+	json_put_string(j, "error",
+	        silent ? fail_text(s->fail, s->exception, word, sizeof(word)) : NULL);
+	json_put_int(j, "since", s->since_ms);
+	json_put_int(j, "at", s->at_ms);
+	json_put_uint(j, "failures", s->failures);
+	json_put_string(j, "hint", hint[0] ? hint : NULL);
+	bad_points(j, s);
+	json_close(j, '}');
+}
+
+static void
+machine_part(struct json *j, const struct machine *m, enum language language)
+{
+	char reason[256];
+	machine_reason(m, reason, sizeof(reason));
+	json_open(j, NULL, '{');
+	json_put_string(j, "machine", m->config->id);
+	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
+	json_put_string(j, "availability", machine_availability(m));
+	json_put_string(j, "reason", reason);
+	json_open(j, "sources", '[');
+	for (size_t i = 0; i < m->n_sources; i++)
+		source_part(j, m->sources[i], language);
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+void
+report_explain(struct json *j, struct gateway *g, const char *machine, enum language language)
+{
+	gateway_part(j, g);
+	json_open(j, "buses", '[');
+	for (size_t i = 0; i < g->n_pollers; i++)
+		bus_part(j, g->pollers[i], language);
+	json_close(j, ']');
+	json_open(j, "machines", '[');
+	for (size_t i = 0; i < g->n_machines; i++)
+		if (!machine || strcmp(machine, g->machines[i]->config->id) == 0)
+			machine_part(j, g->machines[i], language);
+	json_close(j, ']');
+}
+
+static void
+watched_machine(struct json *j, const struct gateway *g, const struct machine *m)
+{
+	char name[80];
+	json_open(j, NULL, '{');
+	json_put_string(j, "machine", m->config->id);
+	json_put_string(j, "class", m->config->class);
+	json_put_string(j, "title", config_text(&m->config->title, g->config->language));
+	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
+	json_put_string(j, "activity", activity_name(ACTIVITY_UNKNOWN));
+	json_put_null(j, "job");
+	json_open(j, "alarms", '[');
+	json_close(j, ']');
+	json_open(j, "values", '{');
+	for (size_t i = 0; i < m->n_sources; i++) {
+		const struct source *s = m->sources[i];
+		for (size_t k = 0; k < s->n_points; k++) {
+			if (s->states[k].value.kind == VALUE_NONE)
+				continue;
+			snprintf(name, sizeof(name), "%s.%s", s->config->id,
+			        s->config->profile->regs.points[s->points[k]].point.id);
+			json_put_value(j, name, &s->states[k].value);
+		}
+	}
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+void
+report_watch(struct json *j, struct gateway *g)
+{
+	json_put_string(j, "park", g->config->park);
+	json_put_string(j, "gateway", g->config->gateway);
+	json_open(j, "broker", '{');
+	json_put_bool(j, "connected", g->mqtt.up);
+	json_put_string(j, "host", g->mqtt.broker);
+	json_put_string(j, "error", g->mqtt.error[0] ? g->mqtt.error : NULL);
+	json_close(j, '}');
+	json_open(j, "machines", '[');
+	for (size_t i = 0; i < g->n_machines; i++)
+		watched_machine(j, g, g->machines[i]);
+	json_close(j, ']');
+}

@@ -349,19 +349,17 @@ machine_availability(const struct machine *m)
 void
 machine_reason(const struct machine *m, char *buf, size_t size)
 {
-	size_t len = 0, good = 0;
+	size_t len = 0;
 	char word[24];
-	buf[0] = '\0';
-	for (size_t i = 0; i < m->n_sources; i++) {
+	snprintf(buf, size, "all sources answer");
+	for (size_t i = 0; i < m->n_sources && len < size; i++) {
 		const struct source *s = m->sources[i];
-		if (s->ok) {
-			good++;
+		const char *why = "not read yet";
+		if (s->ok)
 			continue;
-		}
-		if (len < size)
-			len += (size_t)snprintf(buf + len, size - len, "%s%s: %s", len ? ", " : "",
-			        s->config->id, fail_text(s->fail, s->exception, word, sizeof(word)));
+		if (s->decided)
+			why = fail_text(s->fail, s->exception, word, sizeof(word));
+		len += (size_t)snprintf(buf + len, size - len, "%s%s: %s", len ? ", " : "",
+		        s->config->id, why);
 	}
-	if (good == m->n_sources)
-		snprintf(buf, size, "all sources answer");
 }

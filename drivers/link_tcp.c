@@ -265,6 +265,9 @@ receive_slowly(
 	int byte_ms = ex->byte_timeout_ms > 0 ? ex->byte_timeout_ms : BYTE_TIMEOUT_MS;
 	bool first = t->have == 0;
 
+	/* a device with Nagle's algorithm keeps its answer back until we acknowledge what came
+	 * before it, which the kernel puts off for 40 ms */
+	set_option(t->fd, IPPROTO_TCP, TCP_QUICKACK, 1);
 	for (;;) {
 		int64_t until_us = deadline_us, byte_us = link_mono_us() + (int64_t)byte_ms * 1000;
 		int rc;

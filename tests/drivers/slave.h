@@ -137,8 +137,10 @@ slave_answer_well(struct slave *s, const struct asked *a)
 static inline unsigned
 slave_random(struct slave *s, unsigned below)
 {
-	s->seed = s->seed * 1103515245u + 12345u;
-	return (s->seed >> 8) % below;
+	s->seed ^= s->seed << 13; /* xorshift32 */
+	s->seed ^= s->seed >> 17;
+	s->seed ^= s->seed << 5;
+	return s->seed % below;
 }
 
 static inline void

@@ -67,10 +67,10 @@ enum clock_state
 clock_update(enum clock_source source)
 {
 	static bool (*const ask[])(void) = {
-	        [CLOCK_SOURCE_AUTO] = synced_by_any,
-	        [CLOCK_SOURCE_FILE] = synced_by_file,
-	        [CLOCK_SOURCE_KERNEL] = synced_by_kernel,
-	        [CLOCK_SOURCE_TRUST] = synced_by_trust,
+		[CLOCK_SOURCE_AUTO] = synced_by_any,
+		[CLOCK_SOURCE_FILE] = synced_by_file,
+		[CLOCK_SOURCE_KERNEL] = synced_by_kernel,
+		[CLOCK_SOURCE_TRUST] = synced_by_trust,
 	};
 	if (ask[source]())
 		now.state = CLOCK_SYNCED;
@@ -95,9 +95,9 @@ const char *
 clock_state_name(enum clock_state s)
 {
 	static const char *const names[] = {
-	        [CLOCK_UNSYNCED] = "unsynced",
-	        [CLOCK_HOLDOVER] = "holdover",
-	        [CLOCK_SYNCED] = "synced",
+		[CLOCK_UNSYNCED] = "unsynced",
+		[CLOCK_HOLDOVER] = "holdover",
+		[CLOCK_SYNCED] = "synced",
 	};
 	return names[s];
 }

@@ -87,7 +87,7 @@ answer_error(struct loop_client *c, const char *error, int exit_code, const char
 
 static void
 answer_report(struct loop_client *c, struct gateway *g,
-        void (*write)(struct json *j, struct gateway *g, void *arg), void *arg)
+	void (*write)(struct json *j, struct gateway *g, void *arg), void *arg)
 {
 	struct json j;
 	char *buf = malloc(REPORT_BYTES);
@@ -121,7 +121,7 @@ answer_request(struct asked *r)
 	if (!buf)
 		return;
 	int n = snprintf(buf, cap, "{\"ok\":true,\"result\":{%s%.*s]}}\n", r->head,
-	        (int)r->parts_len, r->parts ? r->parts : "");
+		(int)r->parts_len, r->parts ? r->parts : "");
 	loop_send(r->client, buf, (size_t)n);
 	free(buf);
 }
@@ -184,8 +184,11 @@ finish_request(struct control *c, struct asked *r)
 	if (r->rc && r->parts_len == 0 && r->client) {
 		bool canceled = r->rc == -ECANCELED;
 		answer_error(r->client, canceled ? "stopping" : fail_name(device_fail(r->rc)),
-		        r->rc == -EBUSY ? 75 : r->rc == -EACCES ? 77 : canceled ? 1 : 69, "%s",
-		        canceled ? "the line is going away" : strerror(-r->rc));
+			r->rc == -EBUSY    ? 75
+			: r->rc == -EACCES ? 77
+			: canceled         ? 1
+					   : 69,
+			"%s", canceled ? "the line is going away" : strerror(-r->rc));
 	} else {
 		answer_request(r);
 	}
@@ -219,7 +222,7 @@ note_raw(void *arg, unsigned point, const uint16_t *words, unsigned n)
 	size_t len = 0;
 	for (unsigned i = 0; i < n && len + 8 < sizeof(raw->text); i++)
 		len += (size_t)snprintf(raw[point].text + len, sizeof(raw->text) - len, "%s0x%04X",
-		        i ? " " : "", words[i]);
+			i ? " " : "", words[i]);
 }
 
 static void
@@ -232,19 +235,19 @@ put_point(struct json *j, const struct point *p, const struct value *v, const ch
 	json_put_value(j, "value", v);
 	json_put_string(j, "unit", p->unit ? p->unit : "");
 	json_put_string(j, "quality",
-	        v->kind != VALUE_NONE ? "ok"
-	                              : fail_text(v->fail, v->exception, word, sizeof(word)));
+		v->kind != VALUE_NONE ? "ok"
+				      : fail_text(v->fail, v->exception, word, sizeof(word)));
 	json_close(j, '}');
 }
 
 static void
 put_group(struct json *j, const struct profile *profile, const struct job *job,
-        const struct reading *r, const uint16_t *points, const struct raw_words *raw)
+	const struct reading *r, const uint16_t *points, const struct raw_words *raw)
 {
 	for (size_t k = 0; k < r->n; k++)
 		if (job->source->slots[points[k]] >= 0)
 			put_point(j, &profile->points[points[k]].point, &r->values[k],
-			        raw[points[k]].text);
+				raw[points[k]].text);
 }
 
 static int
@@ -331,8 +334,8 @@ step_peek(struct line_job *line, struct link *link, struct pollset *set)
 	struct job *job = (struct job *)line;
 	static const struct ask_times times;
 	const struct request req = {.table = job->words.table,
-	        .address = job->words.address,
-	        .count = job->words.count};
+		.address = job->words.address,
+		.count = job->words.count};
 	uint16_t words[MAX_WORDS];
 	unsigned exception = 0;
 	(void)set;
@@ -396,7 +399,7 @@ on_read(struct gateway *g, struct loop_client *c, json_t *req)
 			read_source(g, r, m->sources[i]);
 	if (r && r->jobs == 0) {
 		answer_error(c, "unknown", 64, "machine %s has no source %s that can be read", id,
-		        source ? source : "");
+			source ? source : "");
 		request_free(g->control, r);
 	}
 }
@@ -441,9 +444,10 @@ on_peek(struct gateway *g, struct loop_client *c, json_t *req)
 	json_int_t count = json_integer_value(json_object_get(req, "count"));
 	bool bits = table == TABLE_COIL || table == TABLE_DISCRETE;
 	if (!p || table < 0 || address < 0 || count < 1 || count > (bits ? 2000 : 125) ||
-	        address + count > 65536) {
-		answer_error(c, "usage", 64, p ? "a table, an address and a count are needed"
-		                               : "this bus is not configured");
+		address + count > 65536) {
+		answer_error(c, "usage", 64,
+			p ? "a table, an address and a count are needed"
+			  : "this bus is not configured");
 		return;
 	}
 	struct asked *r = request_new(g->control, c, bits ? "\"bits\":[" : "\"words\":[");
@@ -451,9 +455,8 @@ on_peek(struct gateway *g, struct loop_client *c, json_t *req)
 	if (!job)
 		return;
 	job->unit = (uint8_t)json_integer_value(json_object_get(req, "unit"));
-	job->words = (struct word_range){.table = (enum table)table,
-	        .address = (uint16_t)address,
-	        .count = (uint16_t)count};
+	job->words = (struct word_range){
+		.table = (enum table)table, .address = (uint16_t)address, .count = (uint16_t)count};
 	job->line.step = step_peek;
 	job->line.cost_us = 600000;
 	poller_run_job(p, &job->line);
@@ -497,11 +500,11 @@ static const struct {
 	const char *cmd;
 	void (*run)(struct gateway *g, struct loop_client *c, json_t *req);
 } commands[] = {
-        {"read", on_read},
-        {"scan", on_scan},
-        {"peek", on_peek},
-        {"explain", on_explain},
-        {"watch", on_watch},
+	{"read", on_read},
+	{"scan", on_scan},
+	{"peek", on_peek},
+	{"explain", on_explain},
+	{"watch", on_watch},
 };
 
 static void
@@ -545,7 +548,7 @@ who_answers(const char *path)
 		goto out;
 	strcpy(sa.sun_path, path);
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 &&
-	        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
 		pid = peer.pid;
 out:
 	if (fd >= 0)
@@ -557,11 +560,12 @@ static int
 listen_on(struct gateway *g)
 {
 	const struct loop_server server = {.line = on_line,
-	        .closed = on_closed,
-	        .arg = g,
-	        .max_line = 65536,
-	        .max_clients = 16};
-	/* Group labpulse may talk to us: the runtime directory's group, see docs/configuration.md */
+		.closed = on_closed,
+		.arg = g,
+		.max_line = 65536,
+		.max_clients = 16};
+	/* Group labpulse may talk to us: the runtime directory's group, see docs/configuration.md
+	 */
 	return loop_listen(g->loop, g->config->control, 0660, &server);
 }
 
@@ -611,7 +615,7 @@ control_tick(struct gateway *g)
 		if (!r->client || !r->scan)
 			continue;
 		int n = snprintf(line, sizeof(line), "{\"progress\":{\"unit\":%u}}\n",
-		        atomic_load(&r->scan->at));
+			atomic_load(&r->scan->at));
 		loop_send(r->client, line, (size_t)n);
 	}
 }

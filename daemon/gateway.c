@@ -16,8 +16,8 @@
 #define LIVE_BYTES (8u * 1024 * 1024)
 #define EVENT_BYTES (4u * 1024 * 1024)
 #define STATE_EVERY_US 10000000LL
-#define STOP_US 4500000LL      /* of the 5 s that a stop may take */
-#define GOODBYE_US 1500000LL   /* for what still waits and for `offline` */
+#define STOP_US 4500000LL    /* of the 5 s that a stop may take */
+#define GOODBYE_US 1500000LL /* for what still waits and for `offline` */
 #define CLOCK_EVERY_US 5000000LL
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -64,130 +64,6 @@ gateway_find_machine(const struct gateway *g, const char *id)
 	return NULL;
 }
 
-/* ---- retained topics ----------------------------------------------------------------------- */
-
-#define CONTAINER(r, type, member) ((type *)(void *)((char *)(r) - offsetof(type, member)))
-
-static size_t
-put_text(char *buf, size_t size, const char *text)
-{
-	int n = snprintf(buf, size, "%s", text);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-static size_t
-render_gateway_availability(struct retained *r, char *buf, size_t size)
-{
-	struct gateway *g = CONTAINER(r, struct gateway, availability);
-	return put_text(buf, size, g->stopping ? "offline" : "online");
-}
-
-static size_t
-render_gateway_info(struct retained *r, char *buf, size_t size)
-{
-	struct gateway *g = CONTAINER(r, struct gateway, info);
-	struct envelope e = gateway_envelope(g, clock_wall_ms());
-	return payload_gateway_info(buf, size, &e, g->config, g->boot, g->epoch);
-}
-
-static size_t
-render_availability(struct retained *r, char *buf, size_t size)
-{
-	struct machine *m = CONTAINER(r, struct machine, availability);
-	return put_text(buf, size, machine_availability(m));
-}
-
-static size_t
-render_info(struct retained *r, char *buf, size_t size)
-{
-	struct machine *m = CONTAINER(r, struct machine, info);
-	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
-	return payload_machine_info(buf, size, &e, m);
-}
-
-static size_t
-render_snapshot(struct retained *r, char *buf, size_t size)
-{
-	struct machine *m = CONTAINER(r, struct machine, snapshot);
-	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
-	return payload_machine_state(buf, size, &e, m, m->gateway->config->language);
-}
-
-static void
-one_gone(struct machine *m)
-{
-	if (--m->retained_left == 0)
-		machine_destroy(m);
-}
-
-static void
-gone_availability(struct retained *r)
-{
-	one_gone(CONTAINER(r, struct machine, availability));
-}
-
-static void
-gone_info(struct retained *r)
-{
-	one_gone(CONTAINER(r, struct machine, info));
-}
-
-static void
-gone_snapshot(struct retained *r)
-{
-	one_gone(CONTAINER(r, struct machine, snapshot));
-}
-
-static char *
-machine_topic(const struct gateway *g, const struct machine *m, const char *leaf)
-{
-	char text[256];
-	snprintf(text, sizeof(text), "%s/%s/machines/%s/%s", g->config->mqtt.topic_root,
-	        g->config->park, m->config->id, leaf);
-	return strdup(text);
-}
-
-int
-gateway_announce(struct gateway *g, struct machine *m)
-{
-	m->gateway = g;
-	m->availability = (struct retained){.topic = machine_topic(g, m, "availability"),
-	        .render = render_availability, .gone = gone_availability};
-	m->info = (struct retained){.topic = machine_topic(g, m, "info"), .json = true,
-	        .render = render_info, .gone = gone_info};
-	m->snapshot = (struct retained){.topic = machine_topic(g, m, "state"), .json = true,
-	        .render = render_snapshot, .gone = gone_snapshot};
-	m->telemetry_topic = gateway_topic(g, "machines/%s/telemetry", m->config->id);
-	m->event_topic = gateway_topic(g, "machines/%s/event", m->config->id);
-	if (!m->availability.topic || !m->info.topic || !m->snapshot.topic ||
-	        !m->telemetry_topic || !m->event_topic)
-		return -ENOMEM;
-	outbox_add(g->outbox, &m->info);
-	return 0;
-}
-
-/* Its availability and state are published from the moment they are known. */
-static void
-announce_state(struct gateway *g, struct machine *m)
-{
-	outbox_add(g->outbox, &m->availability);
-	outbox_add(g->outbox, &m->snapshot);
-}
-
-void
-gateway_withdraw(struct gateway *g, struct machine *m)
-{
-	struct retained *all[] = {&m->availability, &m->snapshot, &m->info};
-	m->removed = true;
-	m->retained_left = 3;
-	for (size_t i = 0; i < m->n_sources; i++)
-		m->sources[i]->removed = true;
-	for (size_t i = 0; i < 3; i++) {
-		outbox_add(g->outbox, all[i]);
-		outbox_forget(g->outbox, all[i]);
-	}
-}
-
 /* ---- events -------------------------------------------------------------------------------- */
 
 void
@@ -204,7 +80,8 @@ send_state_event(struct gateway *g, struct machine *m, const char *from)
 	struct envelope e = gateway_numbered(g, m->since_ms, &m->event_seq);
 	machine_reason(m, reason, sizeof(reason));
 	gateway_send_event(g, m->event_topic,
-	        payload_state_event(g->scratch, GATEWAY_SCRATCH, &e, from, machine_state(m), reason));
+		payload_state_event(
+			g->scratch, GATEWAY_SCRATCH, &e, from, machine_state(m), reason));
 }
 
 /* ---- readings ------------------------------------------------------------------------------ */
@@ -217,7 +94,7 @@ tell_source(struct gateway *g, struct source *s, int64_t lost_before)
 	if (s->ok) {
 		if (lost_before)
 			log_info("%s/%s: answers again, %lld polls lost", machine, source,
-			        (long long)lost_before);
+				(long long)lost_before);
 		else
 			log_info("%s/%s: answers", machine, source);
 		return;
@@ -260,7 +137,7 @@ look_at_line(struct source *s, const struct polled_unit *unit)
 
 static void
 publish_reading(struct gateway *g, struct source *s, const struct reading *r,
-        const uint16_t *points, unsigned outcome)
+	const uint16_t *points, unsigned outcome)
 {
 	struct machine *m = s->machine;
 	size_t len;
@@ -276,7 +153,7 @@ publish_reading(struct gateway *g, struct source *s, const struct reading *r,
 
 static void
 take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
-        const uint16_t *points, int64_t now_us)
+	const uint16_t *points, int64_t now_us)
 {
 	uint64_t lost = s->lost_polls;
 	unsigned outcome = source_take(s, mail->reading, points, now_us);
@@ -307,12 +184,12 @@ on_reading(struct gateway *g, struct poll_mail *mail, int64_t now_us)
 /* ---- the broker ---------------------------------------------------------------------------- */
 
 static const struct trouble_facts mqtt311 = {
-        .code = "mqtt311",
-        .severity = SEVERITY_WARNING,
-        .text = {.en = "The broker speaks only MQTT 3.1.1: refused messages are not noticed",
-                .ru = "Брокер понимает только MQTT 3.1.1: отказы в приёме сообщений не видны"},
-        .hint = {.en = "Use a broker with MQTT 5, or set mqtt.protocol to 3.1.1 knowingly",
-                .ru = "Используйте брокер с MQTT 5 или осознанно задайте mqtt.protocol: 3.1.1"},
+	.code = "mqtt311",
+	.severity = SEVERITY_WARNING,
+	.text = {.en = "The broker speaks only MQTT 3.1.1: refused messages are not noticed",
+		.ru = "Брокер понимает только MQTT 3.1.1: отказы в приёме сообщений не видны"},
+	.hint = {.en = "Use a broker with MQTT 5, or set mqtt.protocol to 3.1.1 knowingly",
+		.ru = "Используйте брокер с MQTT 5 или осознанно задайте mqtt.protocol: 3.1.1"},
 };
 
 static void
@@ -330,7 +207,7 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 	log_info("mqtt: connected to %s (MQTT %s)", e->broker, e->protocol == 5 ? "5" : "3.1.1");
 	if (!e->retain_available)
 		log_warning("mqtt: this broker keeps no retained messages; state and availability "
-		            "reach only those who listen now");
+			    "reach only those who listen now");
 	if (e->protocol != 5)
 		trouble_raise(g, &mqtt311);
 	else
@@ -347,7 +224,7 @@ on_down(struct gateway *g, const struct uplink_event *e)
 	outbox_disconnected(g->outbox);
 	if (!same) /* told once, not at each attempt */
 		log_warning("mqtt: %s: %s; trying again", e->broker,
-		        e->error[0] ? e->error : "connection lost");
+			e->error[0] ? e->error : "connection lost");
 	if (g->mqtt.up || g->mqtt.since_ms == 0)
 		g->mqtt.since_ms = clock_wall_ms();
 	g->mqtt.up = false;
@@ -457,7 +334,7 @@ tell_systemd(const struct gateway *g)
 	for (size_t i = 0; i < g->n_machines; i++)
 		online += g->machines[i]->online;
 	notify_send("STATUS=%zu of %zu machines online, broker %s", online, g->n_machines,
-	        g->mqtt.up ? "connected" : "away");
+		g->mqtt.up ? "connected" : "away");
 }
 
 static void
@@ -520,34 +397,17 @@ make_machines(struct gateway *g)
 	if (!g->machines)
 		return -ENOMEM;
 	for (size_t i = 0; i < g->config->n_machines; i++) {
-		struct machine *m = machine_create(&g->config->machines[i], g->config, g->started_us);
+		struct machine *m =
+			machine_create(&g->config->machines[i], g->config, g->started_us);
 		if (!m)
 			return -ENOMEM;
 		g->machines[g->n_machines++] = m;
 		/* Snapshots of a thousand machines do not all fall due in the same second. */
 		m->next_state_us = g->started_us + (int64_t)(i * 6180339 % STATE_EVERY_US);
-		int rc = gateway_announce(g, m);
+		int rc = announce_machine(g, m);
 		if (rc < 0)
 			return rc;
 	}
-	return 0;
-}
-
-static int
-make_own_topics(struct gateway *g)
-{
-	const char *id = g->config->gateway;
-	g->availability = (struct retained){.topic = gateway_topic(g, "gateways/%s/availability", id),
-	        .render = render_gateway_availability};
-	g->info = (struct retained){.topic = gateway_topic(g, "gateways/%s/info", id), .json = true,
-	        .render = render_gateway_info};
-	g->health = (struct retained){.topic = gateway_topic(g, "gateways/%s/health", id),
-	        .json = true, .render = health_render};
-	g->event_topic = gateway_topic(g, "gateways/%s/event", id);
-	if (!g->availability.topic || !g->info.topic || !g->health.topic || !g->event_topic)
-		return -ENOMEM;
-	outbox_add(g->outbox, &g->availability);
-	outbox_add(g->outbox, &g->info);
 	return 0;
 }
 
@@ -558,7 +418,8 @@ make_pollers(struct gateway *g)
 	if (!g->pollers)
 		return -ENOMEM;
 	for (; g->n_pollers < g->config->n_buses; g->n_pollers++) {
-		g->pollers[g->n_pollers] = poller_create(&g->config->buses[g->n_pollers], &g->inbox);
+		g->pollers[g->n_pollers] =
+			poller_create(&g->config->buses[g->n_pollers], &g->inbox);
 		if (!g->pollers[g->n_pollers])
 			return -ENOMEM;
 	}
@@ -585,7 +446,7 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	g->outbox = outbox_create(&ops, LIVE_BYTES, EVENT_BYTES);
 	if (!g->scratch || !g->loop || !g->outbox)
 		goto fail;
-	if (make_own_topics(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
+	if (announce_gateway(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
 		goto fail;
 	struct uplink_will will = {.topic = g->availability.topic, .payload = "offline"};
 	g->uplink = uplink_create(&config->mqtt, &will, &g->inbox);

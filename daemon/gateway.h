@@ -4,8 +4,8 @@
  * One sample's way: bus thread -> mailbox -> gateway_mail() -> machine -> payload -> outbox ->
  * uplink thread -> PUBACK -> mailbox -> outbox forgets it.
  *
- * The structure is shared by gateway.c, pollplan.c, reload.c, inbound.c, trouble.c, health.c,
- * control.c and metrics.c, which are one room; nobody else looks into it.
+ * The structure is shared by gateway.c, announce.c, pollplan.c, reload.c, inbound.c, trouble.c,
+ * health.c, control.c and metrics.c, which are one room; nobody else looks into it.
  */
 #ifndef DAEMON_GATEWAY_H
 #define DAEMON_GATEWAY_H
@@ -104,21 +104,26 @@ struct envelope gateway_envelope(const struct gateway *g, int64_t ts_ms);
 struct envelope gateway_numbered(const struct gateway *g, int64_t ts_ms, uint64_t *seq);
 /* "parks/P/…", kept until the end. NULL: no memory. */
 const char *gateway_topic(struct gateway *g, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 struct machine *gateway_find_machine(const struct gateway *g, const char *id);
-/* Gives a machine its topics and announces them. */
-int gateway_announce(struct gateway *g, struct machine *m);
-void gateway_withdraw(struct gateway *g, struct machine *m); /* clears them, then frees it */
 void gateway_send_event(struct gateway *g, const char *topic, size_t len); /* from scratch */
 void gateway_pump(struct gateway *g);
 /* Marks machines with sources that nobody polls, and publishes what is known. */
 void gateway_settle(struct gateway *g);
 
+/* ---- announce.c: retained topics ------------------------------------------------------------ */
+int announce_gateway(struct gateway *g);
+/* Gives a machine its topics and publishes its info. 0 or -ENOMEM. */
+int announce_machine(struct gateway *g, struct machine *m);
+/* Its availability and state are published from the moment they are known. */
+void announce_state(struct gateway *g, struct machine *m);
+void announce_withdrawal(struct gateway *g, struct machine *m); /* clears them, then frees it */
+
 /* ---- pollplan.c: sources -> what each bus polls -------------------------------------------- */
 /* The set of bus `bus`; units that `old` (may be NULL) polls in the same way are shared with it
  * and listed in `kept`. NULL: no memory. */
-struct pollset *pollplan_create(struct gateway *g, size_t bus, struct poller *poller,
-        const struct pollset *old);
+struct pollset *pollplan_create(
+	struct gateway *g, size_t bus, struct poller *poller, const struct pollset *old);
 
 /* ---- inbound.c: what the broker tells ------------------------------------------------------- */
 void inbound_connected(struct gateway *g, int64_t now_us);

@@ -119,7 +119,7 @@ size_t
 health_render(struct retained *r, char *buf, size_t size)
 {
 	struct gateway *g =
-	        (struct gateway *)(void *)((char *)r - offsetof(struct gateway, health));
+		(struct gateway *)(void *)((char *)r - offsetof(struct gateway, health));
 	struct envelope e = gateway_envelope(g, clock_wall_ms());
 	return payload_health(buf, size, &e, health_collect(g));
 }

@@ -96,7 +96,8 @@ adopt_orphan(struct gateway *g, const char *id)
 	if (!g->orphans[g->n_orphans])
 		return;
 	g->n_orphans++;
-	log_info("mqtt: machine %s is ours at the broker but not configured; clearing its topics", id);
+	log_info("mqtt: machine %s is ours at the broker but not configured; clearing its topics",
+		id);
 	snprintf(leaf, sizeof(leaf), "machines/%s/#", id);
 	uplink_subscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
 	g->mqtt.lookout_until_us = clock_mono_us() + LOOKOUT_US;
@@ -124,7 +125,8 @@ on_info(struct gateway *g, const struct uplink_event *e, const char *id)
 	bool ours = is_ours(g, e, other, sizeof(other));
 	struct machine *m = gateway_find_machine(g, id);
 	if (m && !ours && other[0])
-		log_warning("machine %s is configured here, but gateway %s publishes it too", id, other);
+		log_warning("machine %s is configured here, but gateway %s publishes it too", id,
+			other);
 	else if (!m && ours && !is_orphan(g, id, strlen(id)))
 		adopt_orphan(g, id);
 }
@@ -166,6 +168,6 @@ inbound_message(struct gateway *g, const struct uplink_event *e)
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/", g->config->gateway);
 	n = strlen(path(g, leaf, prefix, sizeof(prefix)));
 	if (strncmp(e->topic, prefix, n) == 0 && e->len && e->retain &&
-	        !trouble_is_active(g, e->topic + n))
+		!trouble_is_active(g, e->topic + n))
 		clear_topic(g, e->topic);
 }

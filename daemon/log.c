@@ -14,10 +14,10 @@ static const struct {
 	const char *word;
 	const char *prefix; /* syslog(3) priority for the journal */
 } levels[] = {
-        [LOG_LEVEL_ERROR] = {"error", "<3>"},
-        [LOG_LEVEL_WARNING] = {"warning", "<4>"},
-        [LOG_LEVEL_INFO] = {"info", "<6>"},
-        [LOG_LEVEL_DEBUG] = {"debug", "<7>"},
+	[LOG_LEVEL_ERROR] = {"error", "<3>"},
+	[LOG_LEVEL_WARNING] = {"warning", "<4>"},
+	[LOG_LEVEL_INFO] = {"info", "<6>"},
+	[LOG_LEVEL_DEBUG] = {"debug", "<7>"},
 };
 
 void

@@ -214,8 +214,7 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 			c->in_cap = cap;
 		}
 	}
-	*buf = uv_buf_init(c->in ? c->in + c->in_len : NULL,
-	        (unsigned)(c->in_cap - c->in_len));
+	*buf = uv_buf_init(c->in ? c->in + c->in_len : NULL, (unsigned)(c->in_cap - c->in_len));
 }
 
 static void
@@ -264,8 +263,8 @@ on_connection(uv_stream_t *stream, int status)
 	l->clients = c;
 	l->n_clients++;
 	if (uv_accept(stream, (uv_stream_t *)&c->pipe) < 0 ||
-	        l->n_clients > l->server.max_clients ||
-	        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) < 0)
+		l->n_clients > l->server.max_clients ||
+		uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) < 0)
 		client_close(c);
 }
 

@@ -38,7 +38,7 @@ void loop_send(struct loop_client *c, const char *data, size_t len);
 void *loop_client_data(const struct loop_client *c);
 void loop_client_set_data(struct loop_client *c, void *data);
 
-void loop_run(struct loop *l);  /* until loop_stop() */
+void loop_run(struct loop *l); /* until loop_stop() */
 void loop_stop(struct loop *l);
 /* Runs what is ready, waits up to `ms` for it; for the time after loop_run(). */
 void loop_run_once(struct loop *l, int64_t ms);

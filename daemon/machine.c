@@ -219,7 +219,7 @@ remember_published(struct source *s, const struct reading *r, const uint16_t *po
 		int16_t slot = s->slots[points[k]];
 		if (slot >= 0)
 			s->states[slot].was_published =
-			        value_number(&r->values[k], &s->states[slot].published);
+				value_number(&r->values[k], &s->states[slot].published);
 	}
 }
 
@@ -290,8 +290,8 @@ machine_create(const struct machine_config *config, const struct config *all, in
 		goto fail;
 	for (size_t i = 0; i < config->n_sources; i++) {
 		size_t bus = config->sources[i].bus;
-		m->sources[i] = source_create(&config->sources[i],
-		        bus < all->n_buses ? &all->buses[bus] : NULL, now_us);
+		m->sources[i] = source_create(
+			&config->sources[i], bus < all->n_buses ? &all->buses[bus] : NULL, now_us);
 		if (!m->sources[i])
 			goto fail;
 		m->sources[i]->machine = m;
@@ -359,7 +359,7 @@ machine_reason(const struct machine *m, char *buf, size_t size)
 			continue;
 		if (s->decided)
 			why = fail_text(s->fail, s->exception, word, sizeof(word));
-		len += (size_t)snprintf(buf + len, size - len, "%s%s: %s", len ? ", " : "",
-		        s->config->id, why);
+		len += (size_t)snprintf(
+			buf + len, size - len, "%s%s: %s", len ? ", " : "", s->config->id, why);
 	}
 }

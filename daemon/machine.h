@@ -32,18 +32,18 @@ struct source {
 
 	bool decided; /* ok means something */
 	bool ok;
-	bool told;    /* the message with `errors` for all points has been made */
+	bool told; /* the message with `errors` for all points has been made */
 	unsigned failures;
 	uint8_t fail, exception;
-	int64_t last_ok_us;   /* CLOCK_MONOTONIC; of the start if never */
-	int64_t at_ms;        /* CLOCK_REALTIME of the last good poll, 0: never */
-	int64_t since_ms;     /* of the present ok or not ok */
-	int64_t published_us; /* deadband: at least once a minute */
+	int64_t last_ok_us;    /* CLOCK_MONOTONIC; of the start if never */
+	int64_t at_ms;         /* CLOCK_REALTIME of the last good poll, 0: never */
+	int64_t since_ms;      /* of the present ok or not ok */
+	int64_t published_us;  /* deadband: at least once a minute */
 	int64_t *group_due_us; /* per group: not published before; for slower sources of one unit */
-	char holder[64];      /* FAIL_IN_USE */
+	char holder[64];       /* FAIL_IN_USE */
 	char identity[64];
-	uint64_t lost_polls;  /* since it stopped answering */
-	bool removed;         /* by a reload; readings for it are dropped */
+	uint64_t lost_polls; /* since it stopped answering */
+	bool removed;        /* by a reload; readings for it are dropped */
 };
 
 struct machine {
@@ -71,19 +71,19 @@ enum outcome {
 	OUTCOME_STATE = 8      /* publish the snapshot at once */
 };
 
-struct machine *machine_create(const struct machine_config *config, const struct config *all,
-                               int64_t now_us);
+struct machine *machine_create(
+	const struct machine_config *config, const struct config *all, int64_t now_us);
 void machine_destroy(struct machine *m);
-struct source *source_create(const struct source_config *config, const struct bus_config *bus,
-                             int64_t now_us);
+struct source *source_create(
+	const struct source_config *config, const struct bus_config *bus, int64_t now_us);
 void source_destroy(struct source *s);
 /* The source's configuration was replaced by an equal one. */
-void source_rebase(struct source *s, const struct source_config *config,
-                   const struct bus_config *bus);
+void source_rebase(
+	struct source *s, const struct source_config *config, const struct bus_config *bus);
 
 /* Takes one reading; `points` as device_group_points() gives them. Returns outcome bits. */
-unsigned source_take(struct source *s, const struct reading *r, const uint16_t *points,
-                     int64_t now_us);
+unsigned source_take(
+	struct source *s, const struct reading *r, const uint16_t *points, int64_t now_us);
 /* Decides without a reading: sources that nobody polls. */
 void source_fail(struct source *s, enum fail fail, int64_t now_ms);
 /* Recomputes availability; true if it changed. */

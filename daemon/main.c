@@ -23,16 +23,16 @@ struct options {
 };
 
 static const char usage[] =
-        "usage: labpulsed [-c FILE] [--profiles DIR] [--log-level error|warning|info|debug]\n"
-        "       labpulsed --version | --help\n"
-        "\n"
-        "  -c, --config FILE   configuration (default /etc/labpulse/labpulse.yaml)\n"
-        "  --profiles DIR      look for profiles here first\n"
-        "  --log-level LEVEL   default info\n"
-        "\n"
-        "Runs in the foreground and logs to stderr. SIGHUP reloads, SIGTERM and SIGINT stop.\n"
-        "Exit codes: 0 fine, 64 bad command line, 75 another labpulsed is running,\n"
-        "78 configuration, 1 anything else.\n";
+	"usage: labpulsed [-c FILE] [--profiles DIR] [--log-level error|warning|info|debug]\n"
+	"       labpulsed --version | --help\n"
+	"\n"
+	"  -c, --config FILE   configuration (default /etc/labpulse/labpulse.yaml)\n"
+	"  --profiles DIR      look for profiles here first\n"
+	"  --log-level LEVEL   default info\n"
+	"\n"
+	"Runs in the foreground and logs to stderr. SIGHUP reloads, SIGTERM and SIGINT stop.\n"
+	"Exit codes: 0 fine, 64 bad command line, 75 another labpulsed is running,\n"
+	"78 configuration, 1 anything else.\n";
 
 /* -1: go on; else the exit code. */
 static int
@@ -40,11 +40,10 @@ parse_options(int argc, char **argv, struct options *o)
 {
 	enum { OPT_PROFILES = 256, OPT_LEVEL, OPT_VERSION };
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
-	        {"profiles", required_argument, NULL, OPT_PROFILES},
-	        {"log-level", required_argument, NULL, OPT_LEVEL},
-	        {"version", no_argument, NULL, OPT_VERSION},
-	        {"help", no_argument, NULL, 'h'},
-	        {NULL, 0, NULL, 0}};
+		{"profiles", required_argument, NULL, OPT_PROFILES},
+		{"log-level", required_argument, NULL, OPT_LEVEL},
+		{"version", no_argument, NULL, OPT_VERSION}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	*o = (struct options){.file = "/etc/labpulse/labpulse.yaml", .level = LOG_LEVEL_INFO};
 	for (int c; (c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
 		switch (c) {
@@ -57,8 +56,10 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_LEVEL:
 			if (log_parse_level(optarg, &o->level))
 				break;
-			fprintf(stderr, "labpulsed: --log-level %s: not one of error, warning, "
-			                "info, debug\n", optarg);
+			fprintf(stderr,
+				"labpulsed: --log-level %s: not one of error, warning, "
+				"info, debug\n",
+				optarg);
 			return EXIT_USAGE;
 		case OPT_VERSION:
 			puts("labpulsed " LABPULSE_VERSION);
@@ -124,7 +125,7 @@ load(const struct options *o)
 	problems_print(&problems, stderr);
 	if (!config) {
 		log_error("%zu errors in the configuration; labpulse check %s shows them",
-		        problems.errors, o->file);
+			problems.errors, o->file);
 		notify_send("STATUS=the configuration has errors: labpulse check %s", o->file);
 	}
 	problems_free(&problems);
@@ -142,11 +143,11 @@ start(struct gateway *g)
 	}
 	if (rc < 0) /* not fatal: polling matters more than the tool */
 		log_warning("control socket %s: %s; the labpulse tool will not reach this daemon",
-		        g->config->control, strerror(-rc));
+			g->config->control, strerror(-rc));
 	rc = metrics_start(g);
 	if (rc < 0)
 		log_warning("metrics.listen %s:%d: %s; no metrics", g->config->metrics_host,
-		        g->config->metrics_port, strerror(-rc));
+			g->config->metrics_port, strerror(-rc));
 	loop_signal(g->loop, SIGTERM, on_stop, g);
 	loop_signal(g->loop, SIGINT, on_stop, g);
 	loop_signal(g->loop, SIGHUP, on_hup, g);
@@ -163,7 +164,7 @@ run(struct gateway *g)
 	int code = start(g);
 	if (code == EXIT_FINE) {
 		log_info("polling %zu machines on %zu buses, publishing as %s/%s", g->n_machines,
-		        g->n_pollers, g->config->park, g->config->gateway);
+			g->n_pollers, g->config->park, g->config->gateway);
 		notify_send("READY=1");
 		loop_run(g->loop);
 	}

@@ -24,7 +24,7 @@ struct metrics {
 
 static enum MHD_Result
 reply(struct MHD_Connection *connection, unsigned status, char *text, size_t len,
-        enum MHD_ResponseMemoryMode mode, const char *type)
+	enum MHD_ResponseMemoryMode mode, const char *type)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, mode);
 	if (!r)
@@ -37,7 +37,7 @@ reply(struct MHD_Connection *connection, unsigned status, char *text, size_t len
 
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
-        const char *version, const char *data, size_t *data_size, void **state)
+	const char *version, const char *data, size_t *data_size, void **state)
 {
 	static char nothing[] = "only GET /metrics is served here\n";
 	static int seen;
@@ -51,7 +51,7 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 	*data_size = 0;
 	if (strcmp(url, "/metrics") != 0 || strcmp(method, "GET") != 0)
 		return reply(connection, MHD_HTTP_NOT_FOUND, nothing, strlen(nothing),
-		        MHD_RESPMEM_PERSISTENT, "text/plain");
+			MHD_RESPMEM_PERSISTENT, "text/plain");
 	const struct health *h = health_collect(m->gateway);
 	size_t size = openmetrics_size(h);
 	char *text = malloc(size);
@@ -59,7 +59,7 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 		return MHD_NO;
 	size_t len = openmetrics_print(text, size, h);
 	return reply(connection, MHD_HTTP_OK, text, len, MHD_RESPMEM_MUST_FREE,
-	        "application/openmetrics-text; version=1.0.0; charset=utf-8");
+		"application/openmetrics-text; version=1.0.0; charset=utf-8");
 }
 
 static void
@@ -74,7 +74,7 @@ resolve(const struct config *c, struct addrinfo **ai)
 {
 	char port[8];
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-	        .ai_socktype = SOCK_STREAM};
+		.ai_socktype = SOCK_STREAM};
 	snprintf(port, sizeof(port), "%d", c->metrics_port);
 	return getaddrinfo(c->metrics_host, port, &hints, ai) == 0 ? 0 : -EINVAL;
 }
@@ -84,8 +84,8 @@ start_http(struct metrics *m, const struct addrinfo *ai, int port)
 {
 	unsigned flags = MHD_USE_EPOLL | (ai->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0);
 	m->http = MHD_start_daemon(flags, (uint16_t)port, NULL, NULL, on_request, m,
-	        MHD_OPTION_SOCK_ADDR, ai->ai_addr, MHD_OPTION_CONNECTION_LIMIT, 16u,
-	        MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
+		MHD_OPTION_SOCK_ADDR, ai->ai_addr, MHD_OPTION_CONNECTION_LIMIT, 16u,
+		MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
 	if (!m->http)
 		return errno ? -errno : -EADDRINUSE;
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(m->http, MHD_DAEMON_INFO_EPOLL_FD);
@@ -141,7 +141,7 @@ void
 metrics_update(struct gateway *g, const struct config *old)
 {
 	if (same_host(old->metrics_host, g->config->metrics_host) &&
-	        old->metrics_port == g->config->metrics_port)
+		old->metrics_port == g->config->metrics_port)
 		return;
 	metrics_stop(g);
 	int rc = metrics_start(g);

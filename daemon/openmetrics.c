@@ -64,41 +64,41 @@ BUS(bus_p95, b->stats.latency_p95_us / 1e6)
 BUS(bus_max, b->stats.latency_max_us / 1e6)
 
 static const struct family families[] = {
-        {"uptime_seconds", GAUGE, "Time since the daemon started.", uptime, NULL},
-        {"clock_synced", GAUGE, "Whether the system clock is synchronised.", clock_synced, NULL},
-        {"clock_offset_seconds", GAUGE, "Offset of the clock as the kernel says.", clock_offset,
-                NULL},
-        {"mqtt_connected", GAUGE, "Whether the broker is connected.", mqtt_connected, NULL},
-        {"mqtt_reconnects", COUNTER, "Connections made after the first.", mqtt_reconnects, NULL},
-        {"mqtt_in_flight", GAUGE, "Messages without PUBACK.", in_flight, NULL},
-        {"mqtt_published", COUNTER, "Messages given to the broker.", published, NULL},
-        {"mqtt_acknowledged", COUNTER, "Messages accepted by the broker.", acknowledged, NULL},
-        {"mqtt_refused", COUNTER, "Messages refused by the broker.", refused, NULL},
-        {"spool_records", GAUGE, "Messages that wait for the broker.", waiting, NULL},
-        {"spool_bytes", GAUGE, "Their size.", waiting_bytes, NULL},
-        {"spool_evicted", COUNTER, "Messages dropped because too many waited.", dropped, NULL},
-        {"polls_lost", COUNTER, "Polls dropped because the loop was behind.", polls_lost, NULL},
-        {"machines", GAUGE, "Configured machines.", machines, NULL},
-        {"machines_online", GAUGE, "Machines with a source that answers.", machines_online, NULL},
-        {"config_loaded_timestamp_seconds", GAUGE, "When the configuration was loaded.",
-                config_loaded, NULL},
-        {"config_refused", GAUGE, "Whether the last reload was refused.", config_refused, NULL},
-        {"process_resident_memory_bytes", GAUGE, "Resident memory.", rss, NULL},
-        {"process_cpu_seconds", COUNTER, "CPU time used.", cpu, NULL},
-        {"disk_free_bytes", GAUGE, "Free space of the spool's file system.", disk, NULL},
-        {"bus_up", GAUGE, "Whether the line is open.", NULL, bus_up},
-        {"bus_requests", COUNTER, "Requests sent.", NULL, bus_requests},
-        {"bus_timeouts", COUNTER, "Requests without an answer.", NULL, bus_timeouts},
-        {"bus_crc_errors", COUNTER, "Broken frames.", NULL, bus_crc},
-        {"bus_protocol_errors", COUNTER, "Frames against the protocol.", NULL, bus_protocol},
-        {"bus_exceptions", COUNTER, "Exception answers.", NULL, bus_exceptions},
-        {"bus_stale_frames", COUNTER, "Late, foreign or doubled frames.", NULL, bus_stale},
-        {"bus_reopens", COUNTER, "Openings after the first.", NULL, bus_reopens},
-        {"bus_missed_polls", COUNTER, "Deadlines that passed without a poll.", NULL, bus_missed},
-        {"bus_busy_seconds", COUNTER, "Time spent on the line.", NULL, bus_busy},
-        {"bus_latency_p50_seconds", GAUGE, "Median latency of the slowest unit.", NULL, bus_p50},
-        {"bus_latency_p95_seconds", GAUGE, "95th percentile of the slowest unit.", NULL, bus_p95},
-        {"bus_latency_max_seconds", GAUGE, "Longest of the last answers.", NULL, bus_max},
+	{"uptime_seconds", GAUGE, "Time since the daemon started.", uptime, NULL},
+	{"clock_synced", GAUGE, "Whether the system clock is synchronised.", clock_synced, NULL},
+	{"clock_offset_seconds", GAUGE, "Offset of the clock as the kernel says.", clock_offset,
+		NULL},
+	{"mqtt_connected", GAUGE, "Whether the broker is connected.", mqtt_connected, NULL},
+	{"mqtt_reconnects", COUNTER, "Connections made after the first.", mqtt_reconnects, NULL},
+	{"mqtt_in_flight", GAUGE, "Messages without PUBACK.", in_flight, NULL},
+	{"mqtt_published", COUNTER, "Messages given to the broker.", published, NULL},
+	{"mqtt_acknowledged", COUNTER, "Messages accepted by the broker.", acknowledged, NULL},
+	{"mqtt_refused", COUNTER, "Messages refused by the broker.", refused, NULL},
+	{"spool_records", GAUGE, "Messages that wait for the broker.", waiting, NULL},
+	{"spool_bytes", GAUGE, "Their size.", waiting_bytes, NULL},
+	{"spool_evicted", COUNTER, "Messages dropped because too many waited.", dropped, NULL},
+	{"polls_lost", COUNTER, "Polls dropped because the loop was behind.", polls_lost, NULL},
+	{"machines", GAUGE, "Configured machines.", machines, NULL},
+	{"machines_online", GAUGE, "Machines with a source that answers.", machines_online, NULL},
+	{"config_loaded_timestamp_seconds", GAUGE, "When the configuration was loaded.",
+		config_loaded, NULL},
+	{"config_refused", GAUGE, "Whether the last reload was refused.", config_refused, NULL},
+	{"process_resident_memory_bytes", GAUGE, "Resident memory.", rss, NULL},
+	{"process_cpu_seconds", COUNTER, "CPU time used.", cpu, NULL},
+	{"disk_free_bytes", GAUGE, "Free space of the spool's file system.", disk, NULL},
+	{"bus_up", GAUGE, "Whether the line is open.", NULL, bus_up},
+	{"bus_requests", COUNTER, "Requests sent.", NULL, bus_requests},
+	{"bus_timeouts", COUNTER, "Requests without an answer.", NULL, bus_timeouts},
+	{"bus_crc_errors", COUNTER, "Broken frames.", NULL, bus_crc},
+	{"bus_protocol_errors", COUNTER, "Frames against the protocol.", NULL, bus_protocol},
+	{"bus_exceptions", COUNTER, "Exception answers.", NULL, bus_exceptions},
+	{"bus_stale_frames", COUNTER, "Late, foreign or doubled frames.", NULL, bus_stale},
+	{"bus_reopens", COUNTER, "Openings after the first.", NULL, bus_reopens},
+	{"bus_missed_polls", COUNTER, "Deadlines that passed without a poll.", NULL, bus_missed},
+	{"bus_busy_seconds", COUNTER, "Time spent on the line.", NULL, bus_busy},
+	{"bus_latency_p50_seconds", GAUGE, "Median latency of the slowest unit.", NULL, bus_p50},
+	{"bus_latency_p95_seconds", GAUGE, "95th percentile of the slowest unit.", NULL, bus_p95},
+	{"bus_latency_max_seconds", GAUGE, "Longest of the last answers.", NULL, bus_max},
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -108,8 +108,7 @@ struct out {
 	size_t size, len;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-put(struct out *o, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char *fmt, ...)
 {
 	size_t left = o->size - o->len;
 	va_list args;

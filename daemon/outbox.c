@@ -22,10 +22,10 @@ struct outbox {
 	bool connected;
 	unsigned window, in_flight;
 	uint64_t serial;
-	struct lane lanes[LANE_COUNT]; /* LANE_RETAINED's is not used: see changed */
+	struct lane lanes[LANE_COUNT];            /* LANE_RETAINED's is not used: see changed */
 	struct retained *all, **all_last;         /* in order of outbox_add() */
 	struct retained *changed, **changed_last; /* dirty ones, in order */
-	size_t burst; /* retained topics to be sent before anything else */
+	size_t burst;                       /* retained topics to be sent before anything else */
 	struct message *free[SIZE_CLASSES]; /* SIZE_MIN << class */
 	uint64_t published, acknowledged, refused;
 	char *render_buf;
@@ -47,16 +47,16 @@ static const struct {
 	enum verdict verdict;
 	const char *what;
 } verdicts[] = {
-        {0x00, VERDICT_ACCEPTED, "accepted"},
-        {0x10, VERDICT_ACCEPTED, "no matching subscribers"},
-        {0x80, VERDICT_RETRY, "unspecified error"},
-        {0x83, VERDICT_RETRY, "implementation specific error"},
-        {0x87, VERDICT_PAUSE, "not authorized"},
-        {0x90, VERDICT_NEVER, "topic name invalid"},
-        {0x91, VERDICT_RECONNECT, "packet identifier in use"},
-        {0x95, VERDICT_NEVER, "packet too large"},
-        {0x97, VERDICT_QUOTA, "quota exceeded"},
-        {0x99, VERDICT_NEVER, "payload format invalid"},
+	{0x00, VERDICT_ACCEPTED, "accepted"},
+	{0x10, VERDICT_ACCEPTED, "no matching subscribers"},
+	{0x80, VERDICT_RETRY, "unspecified error"},
+	{0x83, VERDICT_RETRY, "implementation specific error"},
+	{0x87, VERDICT_PAUSE, "not authorized"},
+	{0x90, VERDICT_NEVER, "topic name invalid"},
+	{0x91, VERDICT_RECONNECT, "packet identifier in use"},
+	{0x95, VERDICT_NEVER, "packet too large"},
+	{0x97, VERDICT_QUOTA, "quota exceeded"},
+	{0x99, VERDICT_NEVER, "payload format invalid"},
 };
 
 static enum verdict
@@ -98,8 +98,11 @@ message_new(struct outbox *o, size_t len)
 		if (!m)
 			return NULL;
 	}
-	*m = (struct message){.mail = {.kind = MAIL_MESSAGE}, .serial = ++o->serial,
-	        .json = true, .len = (uint32_t)len, .cap = SIZE_MIN << c};
+	*m = (struct message){.mail = {.kind = MAIL_MESSAGE},
+		.serial = ++o->serial,
+		.json = true,
+		.len = (uint32_t)len,
+		.cap = SIZE_MIN << c};
 	return m;
 }
 
@@ -207,7 +210,7 @@ lane_trim(struct outbox *o, struct lane *l)
 
 void
 outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
-        size_t len)
+	size_t len)
 {
 	struct lane *l = &o->lanes[lane];
 	struct message *m = message_new(o, len);
@@ -490,11 +493,11 @@ outbox_stats(const struct outbox *o, struct outbox_stats *out)
 {
 	const struct lane *live = &o->lanes[LANE_LIVE], *events = &o->lanes[LANE_EVENT];
 	*out = (struct outbox_stats){.published = o->published,
-	        .acknowledged = o->acknowledged,
-	        .refused = o->refused,
-	        .dropped_live = live->dropped,
-	        .dropped_events = events->dropped,
-	        .waiting = live->n + events->n,
-	        .waiting_bytes = live->bytes + events->bytes,
-	        .in_flight = o->in_flight};
+		.acknowledged = o->acknowledged,
+		.refused = o->refused,
+		.dropped_live = live->dropped,
+		.dropped_events = events->dropped,
+		.waiting = live->n + events->n,
+		.waiting_bytes = live->bytes + events->bytes,
+		.in_flight = o->in_flight};
 }

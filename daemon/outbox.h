@@ -59,8 +59,8 @@ void outbox_mark(struct outbox *o, struct retained *r);
  * on `render` is not called any more. */
 void outbox_forget(struct outbox *o, struct retained *r);
 /* Copies a message into LANE_EVENT or LANE_LIVE; `topic` must outlive it. */
-void outbox_append(struct outbox *o, enum message_lane lane, const char *topic,
-                   const char *payload, size_t len);
+void outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
+	size_t len);
 
 /* The broker accepts from now on `window` messages at a time; every retained topic is sent again,
  * in the order in which they were added, before anything else. */

@@ -64,7 +64,7 @@ point_id(const struct source *s, unsigned point)
 
 size_t
 payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
-        const struct reading *r, const uint16_t *points)
+	const struct reading *r, const uint16_t *points)
 {
 	struct json j;
 	bool errors = false;
@@ -84,7 +84,7 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 	for (size_t k = 0; errors && k < r->n; k++)
 		if (s->slots[points[k]] >= 0 && r->values[k].kind == VALUE_NONE)
 			error_word(&j, point_id(s, points[k]), r->values[k].fail,
-			        r->values[k].exception);
+				r->values[k].exception);
 	json_close(&j, '}');
 	return finish(&j);
 }
@@ -159,11 +159,11 @@ void
 payload_hint(char *buf, size_t size, const struct source *s, enum language language)
 {
 	struct hint_facts facts = {.fail = s->fail,
-	        .exception = s->exception,
-	        .bus = s->bus,
-	        .source = s->config,
-	        .holder = s->holder,
-	        .detail = s->identity};
+		.exception = s->exception,
+		.bus = s->bus,
+		.source = s->config,
+		.holder = s->holder,
+		.detail = s->identity};
 	buf[0] = '\0';
 	if (!s->ok && s->decided)
 		hint_write(buf, size, language, &facts);
@@ -202,7 +202,7 @@ source_values(struct json *j, const struct source *s)
 
 size_t
 payload_machine_state(char *buf, size_t size, const struct envelope *e, const struct machine *m,
-        enum language language)
+	enum language language)
 {
 	struct json j;
 	char reason[256];
@@ -234,7 +234,7 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 
 size_t
 payload_state_event(char *buf, size_t size, const struct envelope *e, const char *from,
-        const char *to, const char *reason)
+	const char *to, const char *reason)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -247,7 +247,7 @@ payload_state_event(char *buf, size_t size, const struct envelope *e, const char
 
 size_t
 payload_identity_event(char *buf, size_t size, const struct envelope *e, const char *source,
-        const char *was, const char *now)
+	const char *was, const char *now)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -260,7 +260,7 @@ payload_identity_event(char *buf, size_t size, const struct envelope *e, const c
 
 size_t
 payload_config_event(char *buf, size_t size, const struct envelope *e, const char *hash, bool ok,
-        const char *error)
+	const char *error)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -272,8 +272,7 @@ payload_config_event(char *buf, size_t size, const struct envelope *e, const cha
 }
 
 size_t
-payload_alarm_event(char *buf, size_t size, const struct envelope *e,
-        const struct gateway_alarm *a)
+payload_alarm_event(char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -288,7 +287,7 @@ payload_alarm_event(char *buf, size_t size, const struct envelope *e,
 
 size_t
 payload_alarm(char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a,
-        enum language language)
+	enum language language)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -318,7 +317,7 @@ payload_alarm(char *buf, size_t size, const struct envelope *e, const struct gat
 
 size_t
 payload_gateway_info(char *buf, size_t size, const struct envelope *e, const struct config *c,
-        const char *boot, const char *epoch)
+	const char *boot, const char *epoch)
 {
 	struct json j;
 	begin(&j, buf, size, e);
@@ -347,8 +346,8 @@ bus_health(struct json *j, const struct bus_health *b)
 	json_put_string(j, "state", b->state);
 	json_put_uint(j, "requests", s->link.requests);
 	json_put_uint(j, "errors",
-	        s->link.timeouts + s->link.crc_errors + s->link.protocol_errors +
-	                s->link.exceptions);
+		s->link.timeouts + s->link.crc_errors + s->link.protocol_errors +
+			s->link.exceptions);
 	json_put_uint(j, "timeouts", s->link.timeouts);
 	json_put_uint(j, "crc_errors", s->link.crc_errors);
 	json_put_uint(j, "stale_frames", s->link.stale_frames);

@@ -58,26 +58,26 @@ struct gateway_alarm {
 };
 
 size_t payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
-                         const struct reading *r, const uint16_t *points);
+	const struct reading *r, const uint16_t *points);
 /* Every point of the source, each with the source's failure. */
 size_t payload_silence(char *buf, size_t size, const struct envelope *e, const struct source *s);
-size_t payload_machine_info(char *buf, size_t size, const struct envelope *e,
-                            const struct machine *m);
+size_t payload_machine_info(
+	char *buf, size_t size, const struct envelope *e, const struct machine *m);
 size_t payload_machine_state(char *buf, size_t size, const struct envelope *e,
-                             const struct machine *m, enum language language);
+	const struct machine *m, enum language language);
 size_t payload_state_event(char *buf, size_t size, const struct envelope *e, const char *from,
-                           const char *to, const char *reason);
-size_t payload_identity_event(char *buf, size_t size, const struct envelope *e,
-                              const char *source, const char *was, const char *now);
+	const char *to, const char *reason);
+size_t payload_identity_event(char *buf, size_t size, const struct envelope *e, const char *source,
+	const char *was, const char *now);
 size_t payload_gateway_info(char *buf, size_t size, const struct envelope *e,
-                            const struct config *c, const char *boot, const char *epoch);
+	const struct config *c, const char *boot, const char *epoch);
 size_t payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h);
 size_t payload_config_event(char *buf, size_t size, const struct envelope *e, const char *hash,
-                            bool ok, const char *error);
+	bool ok, const char *error);
 size_t payload_alarm(char *buf, size_t size, const struct envelope *e,
-                     const struct gateway_alarm *a, enum language language);
-size_t payload_alarm_event(char *buf, size_t size, const struct envelope *e,
-                           const struct gateway_alarm *a);
+	const struct gateway_alarm *a, enum language language);
+size_t payload_alarm_event(
+	char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a);
 /* The hint for a source that does not answer; "" for one that does. */
 void payload_hint(char *buf, size_t size, const struct source *s, enum language language);
 

@@ -56,7 +56,7 @@ make_link(const struct bus_config *bus)
 {
 	if (bus->type == BUS_MODBUS_RTU) {
 		struct link_rtu spec = {
-		        .device = bus->device, .baud = bus->baud, .format = bus->format};
+			.device = bus->device, .baud = bus->baud, .format = bus->format};
 		return link_modbus_rtu_create(&spec);
 	}
 	struct link_tcp spec = {.host = bus->host, .port = (uint16_t)bus->port};
@@ -241,7 +241,7 @@ renew_once(struct poller *p, unsigned unit, int64_t now_us)
 	for (size_t i = 0; i < p->schedule.n_entries; i++) {
 		struct schedule_entry *e = &p->schedule.entries[i];
 		if (e->unit != unit || e->kind != SCHEDULE_ONCE || e->pending ||
-		        !device_once_due(p->set->units[unit]->device, e->group))
+			!device_once_due(p->set->units[unit]->device, e->group))
 			continue;
 		e->pending = true;
 		e->due_us = now_us;
@@ -266,8 +266,8 @@ do_poll(struct poller *p, size_t entry, int64_t start_us)
 	p->busy_us += end_us - start_us;
 	if (rc == -ECANCELED)
 		return;
-	schedule_polled(&p->schedule, entry, end_us, rc == 0 || rc == -EAGAIN,
-	        unit_free_us(p, unit));
+	schedule_polled(
+		&p->schedule, entry, end_us, rc == 0 || rc == -EAGAIN, unit_free_us(p, unit));
 	renew_once(p, e->unit, end_us);
 }
 
@@ -317,7 +317,7 @@ inherit_entry(struct schedule_entry *e, const struct polled_unit *unit, const st
 	for (size_t i = 0; i < old->n_entries; i++) {
 		const struct schedule_entry *was = &old->entries[i];
 		if (old->units[was->unit] != unit || was->group != e->group ||
-		        was->period_us != e->period_us || was->grid_us != e->grid_us)
+			was->period_us != e->period_us || was->grid_us != e->grid_us)
 			continue;
 		e->due_us = was->due_us;
 		e->missed = was->missed;
@@ -349,7 +349,7 @@ take_over(struct poller *p, struct pollset *set)
 		inherit(set, old);
 	p->set = set;
 	schedule_init(&p->schedule, set->entries, set->n_entries, set->states, set->n_units,
-	        clock_mono_us());
+		clock_mono_us());
 	if (old) {
 		old->mail.kind = MAIL_POLLSET;
 		mailbox_post(p->inbox, &old->mail);

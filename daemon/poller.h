@@ -35,7 +35,7 @@ struct polled_unit {
 struct pollset {
 	struct mail mail; /* MAIL_POLLSET, on its way back */
 	struct poller *poller;
-	struct polled_unit **units; /* owned, but for those that the next set shares */
+	struct polled_unit **units;      /* owned, but for those that the next set shares */
 	const struct profile **profiles; /* of the units, in the configuration that made this set */
 	size_t n_units;
 	struct schedule_entry *entries; /* group index in .group */
@@ -76,8 +76,8 @@ void poller_return(struct poller *p, struct poll_mail *mail);
 void poller_run_job(struct poller *p, struct line_job *job);
 void poller_stats(struct poller *p, struct poller_stats *out);
 /* Statistics of one of its devices as of its last poll. */
-void poller_device_stats(struct poller *p, const struct polled_unit *unit,
-                         struct device_stats *out);
+void poller_device_stats(
+	struct poller *p, const struct polled_unit *unit, struct device_stats *out);
 /* Its link, for device_create() only. */
 struct link *poller_link(struct poller *p);
 /* The set that it was given last; NULL: none. */

@@ -104,13 +104,13 @@ unit_create(const struct unit_plan *u, struct poller *poller)
 	if (!p)
 		return NULL;
 	struct device_spec spec = {.driver = c->driver,
-	        .profile = &c->profile->regs,
-	        .wanted = u->wanted,
-	        .unit = (uint8_t)c->unit,
-	        .timeout_ms = c->timeout_ms,
-	        .byte_timeout_ms = c->byte_timeout_ms,
-	        .min_gap_ms = c->min_gap_ms,
-	        .max_latency_ms = c->max_latency_ms};
+		.profile = &c->profile->regs,
+		.wanted = u->wanted,
+		.unit = (uint8_t)c->unit,
+		.timeout_ms = c->timeout_ms,
+		.byte_timeout_ms = c->byte_timeout_ms,
+		.min_gap_ms = c->min_gap_ms,
+		.max_latency_ms = c->max_latency_ms};
 	p->poller = poller;
 	p->unit = (uint8_t)c->unit;
 	p->device = device_create(&spec, poller_link(poller));
@@ -180,11 +180,11 @@ make_entry(struct gateway *g, size_t bus, const struct unit_plan *u, unsigned un
 {
 	const struct profile *p = &u->sources[0]->config->profile->regs;
 	struct schedule_entry e = {.unit = unit,
-	        .group = group,
-	        .kind = SCHEDULE_PERIODIC,
-	        .priority = p->groups[group].priority,
-	        .due_us = g->grid_us,
-	        .pending = true};
+		.group = group,
+		.kind = SCHEDULE_PERIODIC,
+		.priority = p->groups[group].priority,
+		.due_us = g->grid_us,
+		.pending = true};
 	if (p->groups[group].period_ms == 0) {
 		e.kind = SCHEDULE_ONCE;
 		return e;
@@ -218,7 +218,7 @@ make_entries(struct gateway *g, size_t bus, struct pollset *set, const struct un
 			device_group_points(dev, k, &points);
 			if (points)
 				set->entries[set->n_entries++] =
-				        make_entry(g, bus, &units[i], (unsigned)i, k);
+					make_entry(g, bus, &units[i], (unsigned)i, k);
 		}
 	}
 	return 0;

@@ -51,7 +51,7 @@ same_deadbands(const struct source_config *a, const struct source_config *b)
 		return false;
 	for (size_t i = 0; i < a->n_deadbands; i++)
 		if (!same_text(a->deadbands[i].point, b->deadbands[i].point) ||
-		        a->deadbands[i].value != b->deadbands[i].value)
+			a->deadbands[i].value != b->deadbands[i].value)
 			return false;
 	return true;
 }
@@ -125,15 +125,15 @@ take_source(struct machine *m, const struct source_config *c, const struct bus_c
 
 static int
 update_machine(struct reload *r, struct machine *m, const struct machine_config *mc,
-        const struct config *all)
+	const struct config *all)
 {
 	struct source **now = calloc(mc->n_sources + 1, sizeof(struct source *));
 	if (!now)
 		return -ENOMEM;
 	for (size_t i = 0; i < mc->n_sources; i++) {
 		size_t bus = mc->sources[i].bus;
-		now[i] = take_source(m, &mc->sources[i],
-		        bus < all->n_buses ? &all->buses[bus] : NULL);
+		now[i] = take_source(
+			m, &mc->sources[i], bus < all->n_buses ? &all->buses[bus] : NULL);
 		if (now[i])
 			now[i]->machine = m;
 	}
@@ -150,7 +150,7 @@ update_machine(struct reload *r, struct machine *m, const struct machine_config 
 
 static struct machine *
 machine_for(struct gateway *g, struct reload *r, const struct machine_config *mc,
-        const struct config *now)
+	const struct config *now)
 {
 	for (size_t i = 0; i < g->n_machines; i++) {
 		struct machine *m = g->machines[i];
@@ -163,7 +163,7 @@ machine_for(struct gateway *g, struct reload *r, const struct machine_config *mc
 	}
 	struct machine *m = machine_create(mc, now, clock_mono_us());
 	if (m)
-		gateway_announce(g, m);
+		announce_machine(g, m);
 	return m;
 }
 
@@ -173,7 +173,7 @@ withdraw(struct gateway *g, struct reload *r, struct machine *m)
 	for (size_t i = 0; i < m->n_sources; i++)
 		keep_for_later(r, m->sources[i]);
 	m->n_sources = 0;
-	gateway_withdraw(g, m);
+	announce_withdrawal(g, m);
 }
 
 static void
@@ -220,7 +220,7 @@ give_sets(struct gateway *g, struct reload *r)
 		struct pollset *set = pollplan_create(g, i, g->pollers[i], old);
 		if (!set || poller_give(g->pollers[i], set) < 0)
 			log_error("bus %s: out of memory, it keeps what it polled",
-			        g->config->buses[i].id);
+				g->config->buses[i].id);
 		else if (old)
 			r->sets_out++;
 	}
@@ -249,12 +249,12 @@ update_pollers(struct gateway *g, struct reload *r, const struct config *now)
 /* ---- the reload itself --------------------------------------------------------------------- */
 
 static const struct trouble_facts refused = {
-        .code = "config-refused",
-        .severity = SEVERITY_WARNING,
-        .text = {.en = "The new configuration was refused; the old one goes on",
-                .ru = "Новая конфигурация отклонена; работает прежняя"},
-        .hint = {.en = "Run labpulse check, mend what it names, reload again",
-                .ru = "Выполните labpulse check, исправьте указанное и перезагрузите снова"},
+	.code = "config-refused",
+	.severity = SEVERITY_WARNING,
+	.text = {.en = "The new configuration was refused; the old one goes on",
+		.ru = "Новая конфигурация отклонена; работает прежняя"},
+	.hint = {.en = "Run labpulse check, mend what it names, reload again",
+		.ru = "Выполните labpulse check, исправьте указанное и перезагрузите снова"},
 };
 
 static void
@@ -262,7 +262,7 @@ tell_config(struct gateway *g, const char *hash, const char *error)
 {
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), &g->gateway_event_seq);
 	gateway_send_event(g, g->event_topic,
-	        payload_config_event(g->scratch, GATEWAY_SCRATCH, &e, hash, error == NULL, error));
+		payload_config_event(g->scratch, GATEWAY_SCRATCH, &e, hash, error == NULL, error));
 	health_changed(g);
 }
 

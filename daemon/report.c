@@ -64,7 +64,7 @@ bad_points(struct json *j, const struct source *s)
 		const struct point_state *p = &s->states[i];
 		if (p->fail != FAIL_NONE && p->fail != FAIL_STALE)
 			json_put_string(j, s->config->profile->regs.points[s->points[i]].point.id,
-			        fail_text(p->fail, p->exception, word, sizeof(word)));
+				fail_text(p->fail, p->exception, word, sizeof(word)));
 	}
 	json_close(j, '}');
 }
@@ -78,8 +78,8 @@ source_part(struct json *j, const struct source *s, enum language language)
 	json_open(j, NULL, '{');
 	json_put_string(j, "source", s->config->id);
 	json_put_bool(j, "ok", s->ok);
-	json_put_string(j, "error",
-	        silent ? fail_text(s->fail, s->exception, word, sizeof(word)) : NULL);
+	json_put_string(
+		j, "error", silent ? fail_text(s->fail, s->exception, word, sizeof(word)) : NULL);
 	json_put_int(j, "since", s->since_ms);
 	json_put_int(j, "at", s->at_ms);
 	json_put_uint(j, "failures", s->failures);
@@ -140,7 +140,7 @@ watched_machine(struct json *j, const struct gateway *g, const struct machine *m
 			if (s->states[k].value.kind == VALUE_NONE)
 				continue;
 			snprintf(name, sizeof(name), "%s.%s", s->config->id,
-			        s->config->profile->regs.points[s->points[k]].point.id);
+				s->config->profile->regs.points[s->points[k]].point.id);
 			json_put_value(j, name, &s->states[k].value);
 		}
 	}

@@ -7,8 +7,7 @@
 #include "daemon/gateway.h"
 
 /* The members of `result` for {"cmd":"explain"}; `machine`: one of them, or NULL for all. */
-void report_explain(struct json *j, struct gateway *g, const char *machine,
-                    enum language language);
+void report_explain(struct json *j, struct gateway *g, const char *machine, enum language language);
 /* The members of `result` for {"cmd":"watch"}. */
 void report_watch(struct json *j, struct gateway *g);
 

@@ -3,8 +3,8 @@
 #include "daemon/schedule.h"
 
 #define PROBE_EVERY_US 1000000
-#define PROBE_SHARE 20  /* one part in 20 of the time: 5 % */
-#define JOB_SHARE 5     /* one part in 5: 20 % */
+#define PROBE_SHARE 20 /* one part in 20 of the time: 5 % */
+#define JOB_SHARE 5    /* one part in 5: 20 % */
 #define PRIORITY_STEP_US 100000
 #define SLOT_POLLS 12
 #define SLOT_MIN_US 10000
@@ -12,13 +12,13 @@
 
 void
 schedule_init(struct schedule *s, struct schedule_entry *entries, size_t n_entries,
-        struct schedule_unit *units, size_t n_units, int64_t now_us)
+	struct schedule_unit *units, size_t n_units, int64_t now_us)
 {
 	*s = (struct schedule){.entries = entries,
-	        .n_entries = n_entries,
-	        .units = units,
-	        .n_units = n_units,
-	        .budgeted_us = now_us};
+		.n_entries = n_entries,
+		.units = units,
+		.n_units = n_units,
+		.budgeted_us = now_us};
 }
 
 /* The first deadline after `now` on the entry's grid, at least half a period away, so that the
@@ -81,8 +81,10 @@ pick_entry(const struct schedule *s, int64_t now_us, size_t *best)
 			continue;
 		if (found) {
 			const struct schedule_entry *b = &s->entries[*best];
-			bool lower = e->kind == SCHEDULE_CONTINUOUS && b->kind != SCHEDULE_CONTINUOUS;
-			bool higher = e->kind != SCHEDULE_CONTINUOUS && b->kind == SCHEDULE_CONTINUOUS;
+			bool lower =
+				e->kind == SCHEDULE_CONTINUOUS && b->kind != SCHEDULE_CONTINUOUS;
+			bool higher =
+				e->kind != SCHEDULE_CONTINUOUS && b->kind == SCHEDULE_CONTINUOUS;
 			if (lower || (!higher && entry_key(e) >= entry_key(b)))
 				continue;
 		}
@@ -176,7 +178,8 @@ entry_advance(struct schedule_entry *e, int64_t end_us, bool count_missed)
 	int64_t next = on_grid ? e->due_us + e->period_us : next_on_grid(e, end_us);
 	if (next <= end_us) {
 		int64_t skipped = (end_us - next) / e->period_us;
-		/* The deadline just before `end` can still be served late; those before it cannot. */
+		/* The deadline just before `end` can still be served late; those before it cannot.
+		 */
 		next += skipped * e->period_us;
 		e->missed += count_missed ? (uint64_t)skipped : 0;
 	}
@@ -219,7 +222,7 @@ unit_returned(struct schedule *s, size_t unit, int64_t now_us)
 
 void
 schedule_probed(struct schedule *s, size_t unit, int64_t start_us, int64_t end_us, bool answered,
-        int64_t free_us)
+	int64_t free_us)
 {
 	if (answered) {
 		unit_returned(s, unit, end_us);
@@ -247,8 +250,8 @@ schedule_job_ran(struct schedule *s, int64_t start_us, int64_t end_us)
 int64_t
 schedule_slot_us(int64_t period_us, size_t polls_per_period)
 {
-	int64_t slot = polls_per_period ? SLOT_POLLS * period_us / (int64_t)polls_per_period
-	                                : SLOT_MAX_US;
+	int64_t slot =
+		polls_per_period ? SLOT_POLLS * period_us / (int64_t)polls_per_period : SLOT_MAX_US;
 	if (slot < SLOT_MIN_US)
 		slot = SLOT_MIN_US;
 	return slot > SLOT_MAX_US ? SLOT_MAX_US : slot;

@@ -29,11 +29,11 @@ struct schedule_entry {
 	unsigned group; /* the caller's; not looked at */
 	enum schedule_kind kind;
 	int64_t period_us;
-	int priority;     /* 1 first; each further step yields 100 ms to others */
-	int64_t due_us;   /* next deadline; initially: the first one */
-	int64_t grid_us;  /* deadlines are grid + k * period */
-	uint64_t missed;  /* deadlines that passed without a poll while the unit answered */
-	bool pending;     /* SCHEDULE_ONCE: still to be done */
+	int priority;    /* 1 first; each further step yields 100 ms to others */
+	int64_t due_us;  /* next deadline; initially: the first one */
+	int64_t grid_us; /* deadlines are grid + k * period */
+	uint64_t missed; /* deadlines that passed without a poll while the unit answered */
+	bool pending;    /* SCHEDULE_ONCE: still to be done */
 };
 
 struct schedule_unit {
@@ -48,9 +48,9 @@ struct schedule {
 	size_t n_entries;
 	struct schedule_unit *units;
 	size_t n_units;
-	int64_t budget_us;    /* for probes of silent units */
-	int64_t budgeted_us;  /* up to when the budget was given */
-	int64_t job_free_us;  /* line jobs: not before */
+	int64_t budget_us;   /* for probes of silent units */
+	int64_t budgeted_us; /* up to when the budget was given */
+	int64_t job_free_us; /* line jobs: not before */
 };
 
 enum schedule_what { SCHEDULE_WAIT, SCHEDULE_POLL, SCHEDULE_PROBE };
@@ -63,18 +63,18 @@ struct schedule_next {
 
 /* The caller owns both arrays and has filled them in. */
 void schedule_init(struct schedule *s, struct schedule_entry *entries, size_t n_entries,
-                   struct schedule_unit *units, size_t n_units, int64_t now_us);
+	struct schedule_unit *units, size_t n_units, int64_t now_us);
 /* Everything is due now and nobody is silent: after the line came (back) up. */
 void schedule_wake(struct schedule *s, int64_t now_us);
 /* `probe_us`: what a failing probe of unit i costs, see schedule_probe_cost in the poller. */
-struct schedule_next schedule_next(struct schedule *s, int64_t now_us,
-                                   int64_t (*probe_us)(void *arg, size_t unit), void *arg);
+struct schedule_next schedule_next(
+	struct schedule *s, int64_t now_us, int64_t (*probe_us)(void *arg, size_t unit), void *arg);
 /* An entry was polled. `free_us`: when the unit may be asked again (0: at once). */
-void schedule_polled(struct schedule *s, size_t entry, int64_t end_us, bool answered,
-                     int64_t free_us);
+void schedule_polled(
+	struct schedule *s, size_t entry, int64_t end_us, bool answered, int64_t free_us);
 /* A silent unit was probed. When it answered its entries are due at once. */
 void schedule_probed(struct schedule *s, size_t unit, int64_t start_us, int64_t end_us,
-                     bool answered, int64_t free_us);
+	bool answered, int64_t free_us);
 /* May a line job that takes `cost_us` run now? It may if it fits before the next deadline, or if
  * jobs have had less than 20 % of the time. */
 bool schedule_job_may_run(const struct schedule *s, int64_t now_us, int64_t cost_us);

@@ -23,7 +23,8 @@ find(const struct gateway *g, const char *code)
 static size_t
 render(struct retained *r, char *buf, size_t size)
 {
-	struct trouble *t = (struct trouble *)(void *)((char *)r - offsetof(struct trouble, retained));
+	struct trouble *t =
+		(struct trouble *)(void *)((char *)r - offsetof(struct trouble, retained));
 	struct envelope e = gateway_envelope(t->gateway, clock_wall_ms());
 	return payload_alarm(buf, size, &e, &t->alarm, t->gateway->config->language);
 }
@@ -37,10 +38,10 @@ create(struct gateway *g, const struct trouble_facts *facts)
 	snprintf(t->code, sizeof(t->code), "%s", facts->code);
 	t->gateway = g;
 	t->alarm.code = t->code;
-	t->retained = (struct retained){.topic = gateway_topic(g, "gateways/%s/alarm/%s",
-	                                        g->config->gateway, t->code),
-	        .json = true,
-	        .render = render};
+	t->retained = (struct retained){
+		.topic = gateway_topic(g, "gateways/%s/alarm/%s", g->config->gateway, t->code),
+		.json = true,
+		.render = render};
 	if (!t->retained.topic) {
 		free(t);
 		return NULL;
@@ -54,8 +55,8 @@ static void
 send_event(struct gateway *g, const struct trouble *t)
 {
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), &g->gateway_event_seq);
-	gateway_send_event(g, g->event_topic,
-	        payload_alarm_event(g->scratch, GATEWAY_SCRATCH, &e, &t->alarm));
+	gateway_send_event(
+		g, g->event_topic, payload_alarm_event(g->scratch, GATEWAY_SCRATCH, &e, &t->alarm));
 }
 
 void
@@ -103,7 +104,7 @@ trouble_tick(struct gateway *g, int64_t now_ms)
 {
 	for (struct trouble *t = g->troubles; t; t = t->next)
 		if (!t->alarm.active && t->alarm.cleared_ms &&
-		        now_ms - t->alarm.cleared_ms >= REMOVE_AFTER_MS) {
+			now_ms - t->alarm.cleared_ms >= REMOVE_AFTER_MS) {
 			t->alarm.cleared_ms = 0;
 			outbox_forget(g->outbox, &t->retained);
 		}

@@ -26,8 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/backoff.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/mqtt_settings.h"
 
 #define CONNECT_US 8000000LL  /* one address; then the timer interrupts connect(2) */
 #define CONNACK_US 10000000LL /* from the TCP connection to CONNACK */
@@ -82,84 +84,6 @@ struct uplink {
 	char error[128];
 };
 
-/* ---- reason codes of CONNACK and DISCONNECT (MQTT 5.0, 3.2.2.2 and 3.14.2.1) --------------- */
-
-enum wait { WAIT_NORMAL, WAIT_BUSY, WAIT_LONG };
-
-static const struct {
-	int reason;
-	enum wait wait;
-	const char *text;
-} reasons[] = {
-        {0x80, WAIT_NORMAL, "unspecified error"},
-        {0x81, WAIT_LONG, "malformed packet"},
-        {0x82, WAIT_LONG, "protocol error"},
-        {0x84, WAIT_NORMAL, "protocol version not supported"},
-        {0x85, WAIT_LONG, "client identifier not valid"},
-        {0x86, WAIT_LONG, "bad user name or password"},
-        {0x87, WAIT_LONG, "not authorized"},
-        {0x88, WAIT_BUSY, "server unavailable"},
-        {0x89, WAIT_BUSY, "server busy"},
-        {0x8A, WAIT_LONG, "banned"},
-        {0x8B, WAIT_NORMAL, "server shutting down"},
-        {0x8D, WAIT_NORMAL, "keep alive time-out"},
-        {0x8E, WAIT_LONG, "session taken over: a second client uses our client id"},
-        {0x93, WAIT_NORMAL, "receive maximum exceeded"},
-        {0x95, WAIT_NORMAL, "packet too large"},
-        {0x96, WAIT_BUSY, "message rate too high"},
-        {0x97, WAIT_BUSY, "quota exceeded"},
-        {0x98, WAIT_LONG, "administrative action"},
-        {0x9C, WAIT_NORMAL, "use another server"},
-        {0x9D, WAIT_NORMAL, "server moved"},
-        {0x9F, WAIT_BUSY, "connection rate exceeded"},
-};
-
-static enum wait
-reason_wait(int reason)
-{
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].reason == reason)
-			return reasons[i].wait;
-	return WAIT_NORMAL;
-}
-
-const char *
-uplink_reason_text(int reason)
-{
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].reason == reason)
-			return reasons[i].text;
-	return "unknown reason";
-}
-
-/* CONNACK codes of 3.1.1 (1 .. 5) in the words of version 5. */
-static int
-reason_of_311(int code)
-{
-	static const int codes[] = {0, 0x84, 0x85, 0x88, 0x86, 0x87};
-	return code >= 0 && code <= 5 ? codes[code] : 0x80;
-}
-
-int64_t
-uplink_backoff_ms(int64_t min_ms, int64_t max_ms, unsigned n, int reason, double random)
-{
-	int64_t top = min_ms;
-	while (n-- > 0 && top < max_ms)
-		top *= 2;
-	if (top > max_ms)
-		top = max_ms;
-	switch (reason_wait(reason)) {
-	case WAIT_BUSY:
-		return max_ms / 2 + (int64_t)((double)max_ms / 2 * random);
-	case WAIT_LONG:
-		return max_ms + (int64_t)((double)max_ms * random);
-	case WAIT_NORMAL:
-		break;
-	}
-	int64_t ms = (int64_t)((double)top * random);
-	return ms < min_ms / 2 ? min_ms / 2 : ms;
-}
-
 static double
 uniform(void)
 {
@@ -170,79 +94,6 @@ uniform(void)
 }
 
 /* ---- configuration ------------------------------------------------------------------------- */
-
-/* Every string of struct mqtt_config, so that a copy, a comparison and a release miss none. */
-#define STRINGS(c)                                                                                 \
-	{                                                                                          \
-		&(c)->username, &(c)->password_file, &(c)->ca_file, &(c)->cert_file, &(c)->key_file, \
-		        &(c)->topic_root, &(c)->client_id                                          \
-	}
-#define N_STRINGS 7
-
-static void
-mqtt_free(struct mqtt_config *c)
-{
-	if (!c)
-		return;
-	const char **strings[N_STRINGS] = STRINGS(c);
-	for (size_t i = 0; i < N_STRINGS; i++)
-		free((void *)(uintptr_t)*strings[i]);
-	for (size_t i = 0; c->brokers && i < c->n_brokers; i++)
-		free((void *)(uintptr_t)c->brokers[i].host);
-	free(c->brokers);
-	free(c);
-}
-
-static struct mqtt_config *
-mqtt_copy(const struct mqtt_config *from)
-{
-	struct mqtt_config *c = malloc(sizeof(*c));
-	bool ok = c != NULL;
-	if (!c)
-		return NULL;
-	*c = *from;
-	const char **strings[N_STRINGS] = STRINGS(c);
-	for (size_t i = 0; i < N_STRINGS; i++) {
-		const char *text = *strings[i];
-		*strings[i] = text ? strdup(text) : NULL;
-		ok &= !text || *strings[i];
-	}
-	c->brokers = calloc(from->n_brokers, sizeof(*c->brokers));
-	for (size_t i = 0; c->brokers && i < from->n_brokers; i++) {
-		c->brokers[i] = from->brokers[i];
-		c->brokers[i].host = strdup(from->brokers[i].host);
-		ok &= c->brokers[i].host != NULL;
-	}
-	if (ok && c->brokers)
-		return c;
-	mqtt_free(c);
-	return NULL;
-}
-
-static bool
-same_string(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool
-mqtt_same(struct mqtt_config *a, struct mqtt_config *b)
-{
-	const char **as[N_STRINGS] = STRINGS(a), **bs[N_STRINGS] = STRINGS(b);
-	for (size_t i = 0; i < N_STRINGS; i++)
-		if (!same_string(*as[i], *bs[i]))
-			return false;
-	if (a->n_brokers != b->n_brokers)
-		return false;
-	for (size_t i = 0; i < a->n_brokers; i++)
-		if (!same_string(a->brokers[i].host, b->brokers[i].host) ||
-		        a->brokers[i].port != b->brokers[i].port ||
-		        a->brokers[i].tls != b->brokers[i].tls)
-			return false;
-	return a->keepalive_ms == b->keepalive_ms && a->protocol == b->protocol &&
-	       a->window == b->window && a->reconnect_min_ms == b->reconnect_min_ms &&
-	       a->reconnect_max_ms == b->reconnect_max_ms && a->ack_archiver == b->ack_archiver;
-}
 
 static int
 use_config(struct uplink *u, struct mqtt_config *mqtt)
@@ -325,10 +176,11 @@ on_connect(struct mosquitto *mosq, void *arg, int reason, int flags, const mosqu
 	(void)flags;
 	u->connack_seen = true;
 	if (reason != 0) {
-		u->reason = u->node->protocol == MQTT_PROTOCOL_V5 && reason >= 0x80 ? reason
-		                                                              : reason_of_311(reason);
+		u->reason = u->node->protocol == MQTT_PROTOCOL_V5 && reason >= 0x80
+				    ? reason
+				    : backoff_reason_of_311(reason);
 		snprintf(u->error, sizeof(u->error), "refused: %s (0x%02X)",
-		        uplink_reason_text(u->reason), (unsigned)u->reason);
+			backoff_reason_text(u->reason), (unsigned)u->reason);
 		return;
 	}
 	mosquitto_property_read_int16(p, MQTT_PROP_RECEIVE_MAXIMUM, &receive_maximum, false);
@@ -359,7 +211,7 @@ on_disconnect(struct mosquitto *mosq, void *arg, int reason, const mosquitto_pro
 	if (reason >= 0x80 && u->up) {
 		u->reason = reason;
 		snprintf(u->error, sizeof(u->error), "ended by the broker: %s (0x%02X)",
-		        uplink_reason_text(reason), (unsigned)reason);
+			backoff_reason_text(reason), (unsigned)reason);
 	}
 }
 
@@ -375,20 +227,20 @@ on_publish(struct mosquitto *mosq, void *arg, int mid, int reason, const mosquit
 		give_back(u, u->flights[i].message, RESULT_ANSWERED, reason);
 		u->n_flights--;
 		memmove(&u->flights[i], &u->flights[i + 1],
-		        (u->n_flights - i) * sizeof(u->flights[0]));
+			(u->n_flights - i) * sizeof(u->flights[0]));
 		return;
 	}
 }
 
 static void
 on_message(struct mosquitto *mosq, void *arg, const struct mosquitto_message *in,
-        const mosquitto_property *p)
+	const mosquitto_property *p)
 {
 	struct uplink *u = arg;
 	(void)mosq;
 	(void)p;
 	if (in->payloadlen < 0 || in->payloadlen > 256 * 1024 ||
-	        atomic_load(&u->inbound) >= INBOUND_MAX)
+		atomic_load(&u->inbound) >= INBOUND_MAX)
 		return;
 	struct uplink_event *e = event_new(u, UPLINK_INBOUND);
 	if (!e)
@@ -422,7 +274,7 @@ publish_one(struct uplink *u, struct message *m)
 	}
 	bool v5 = u->node->protocol == MQTT_PROTOCOL_V5;
 	int rc = mosquitto_publish_v5(u->mosq, &mid, m->topic, (int)m->len,
-	        m->len ? m->payload : NULL, 1, m->retain, v5 && m->json ? u->properties : NULL);
+		m->len ? m->payload : NULL, 1, m->retain, v5 && m->json ? u->properties : NULL);
 	if (rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_PAYLOAD_SIZE) { /* not queued */
 		give_back(u, m, RESULT_TOO_BIG, 0);
 		return 0;
@@ -475,39 +327,20 @@ fail(struct uplink *u, int rc)
 	if (u->error[0])
 		return; /* a reason code says more than the library's error */
 	snprintf(u->error, sizeof(u->error), "%s",
-	        rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
-}
-
-static bool
-read_password(const struct mqtt_config *mqtt, char *buf, size_t size)
-{
-	char path[512];
-	const char *file = mqtt->password_file, *dir = getenv("CREDENTIALS_DIRECTORY");
-	if (!file && dir) {
-		snprintf(path, sizeof(path), "%s/mqtt-password", dir);
-		file = path;
-	}
-	FILE *f = file ? fopen(file, "re") : NULL;
-	if (!f)
-		return false;
-	size_t n = fread(buf, 1, size - 1, f);
-	fclose(f);
-	while (n && (buf[n - 1] == '\n' || buf[n - 1] == '\r'))
-		n--;
-	buf[n] = '\0';
-	return true;
+		rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
 }
 
 static int
 set_credentials(struct uplink *u)
 {
 	char password[1024];
-	int rc = MOSQ_ERR_SUCCESS;
-	if (read_password(u->mqtt, password, sizeof(password)))
-		rc = mosquitto_username_pw_set(u->mosq, u->mqtt->username, password);
-	else if (u->mqtt->password_file)
+	int rc = mqtt_password(u->mqtt, password, sizeof(password));
+	if (rc < 0)
 		log_warning("mqtt: cannot read password_file %s: %s", u->mqtt->password_file,
-		        strerror(errno));
+			strerror(-rc));
+	if (rc <= 0) /* a broker may go by the certificate, or take anybody */
+		return MOSQ_ERR_SUCCESS;
+	rc = mosquitto_username_pw_set(u->mosq, u->mqtt->username, password);
 	explicit_bzero(password, sizeof(password));
 	return rc;
 }
@@ -518,7 +351,7 @@ set_tls(struct uplink *u)
 	const struct mqtt_config *c = u->mqtt;
 	/* A directory, not MOSQ_OPT_TLS_USE_OS_CERTS: eclipse/mosquitto#2288. */
 	return mosquitto_tls_set(u->mosq, c->ca_file, c->ca_file ? NULL : "/etc/ssl/certs",
-	        c->cert_file, c->key_file, NULL);
+		c->cert_file, c->key_file, NULL);
 }
 
 static int
@@ -536,7 +369,7 @@ make_handle(struct uplink *u, const struct broker *b)
 	mosquitto_publish_v5_callback_set(u->mosq, on_publish);
 	mosquitto_message_v5_callback_set(u->mosq, on_message);
 	rc = mosquitto_will_set_v5(u->mosq, u->will.topic, (int)strlen(u->will.payload),
-	        u->will.payload, 1, true, NULL);
+		u->will.payload, 1, true, NULL);
 	if (rc == MOSQ_ERR_SUCCESS)
 		rc = set_credentials(u);
 	if (rc == MOSQ_ERR_SUCCESS && b->tls)
@@ -549,16 +382,16 @@ static int
 connect_bounded(struct uplink *u, const struct broker *b)
 {
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
-	struct itimerspec its = {.it_value = {.tv_sec = CONNECT_US / 1000000},
-	        .it_interval = {.tv_sec = 1}};
+	struct itimerspec its = {
+		.it_value = {.tv_sec = CONNECT_US / 1000000}, .it_interval = {.tv_sec = 1}};
 	timer_t timer;
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	bool timed = timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0;
 	if (timed)
 		timer_settime(timer, 0, &its, NULL);
 	int keepalive = (int)(u->mqtt->keepalive_ms / 1000);
-	int rc = mosquitto_connect_bind_v5(u->mosq, b->host, b->port, keepalive ? keepalive : 1,
-	        NULL, NULL);
+	int rc = mosquitto_connect_bind_v5(
+		u->mosq, b->host, b->port, keepalive ? keepalive : 1, NULL, NULL);
 	int saved = errno;
 	if (timed)
 		timer_delete(timer);
@@ -594,8 +427,8 @@ session(struct uplink *u)
 		int fd = mosquitto_socket(u->mosq);
 		if (fd < 0)
 			return MOSQ_ERR_CONN_LOST;
-		struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
-		        {.fd = u->wake_fd, .events = POLLIN}};
+		struct pollfd fds[2] = {
+			{.fd = fd, .events = POLLIN}, {.fd = u->wake_fd, .events = POLLIN}};
 		if (mosquitto_want_write(u->mosq))
 			fds[0].events |= POLLOUT;
 		if (poll(fds, 2, 1000) < 0 && errno != EINTR)
@@ -609,7 +442,7 @@ session(struct uplink *u)
 		}
 		if (rc == MOSQ_ERR_SUCCESS && !u->up && now_us > connack_by) {
 			snprintf(u->error, sizeof(u->error), "no CONNACK in %d s",
-			        (int)(CONNACK_US / 1000000));
+				(int)(CONNACK_US / 1000000));
 			return MOSQ_ERR_CONN_LOST;
 		}
 	}
@@ -624,7 +457,7 @@ say_goodbye(struct uplink *u)
 		return;
 	int64_t until = clock_mono_us() + 500000;
 	while (mosquitto_socket(u->mosq) >= 0 && mosquitto_want_write(u->mosq) &&
-	        clock_mono_us() < until) {
+		clock_mono_us() < until) {
 		struct pollfd fd = {.fd = mosquitto_socket(u->mosq), .events = POLLOUT};
 		if (poll(&fd, 1, 100) < 0 || mosquitto_loop_write(u->mosq, 1) != MOSQ_ERR_SUCCESS)
 			break;
@@ -669,7 +502,7 @@ static void
 choose_protocol(struct uplink *u)
 {
 	static const int fixed[] = {
-	        [PROTOCOL_5] = MQTT_PROTOCOL_V5, [PROTOCOL_311] = MQTT_PROTOCOL_V311};
+		[PROTOCOL_5] = MQTT_PROTOCOL_V5, [PROTOCOL_311] = MQTT_PROTOCOL_V311};
 	struct node *n = u->node;
 	int64_t now_us = clock_mono_us();
 	if (u->mqtt->protocol != PROTOCOL_AUTO) {
@@ -713,7 +546,7 @@ wait_stopping(struct uplink *u, int64_t ms)
 			return;
 		atomic_store_explicit(&u->alive_us, clock_mono_us(), memory_order_relaxed);
 		if (poll(&fd, 1, left > 1000 ? 1000 : (int)left) > 0 &&
-		        read(u->wake_fd, &count, sizeof(count)) < 0)
+			read(u->wake_fd, &count, sizeof(count)) < 0)
 			return;
 		publish_all(u); /* not up: they go back */
 		run_commands(u);
@@ -732,8 +565,8 @@ after_connection(struct uplink *u, bool was_up)
 	u->broker = (u->broker + 1) % (unsigned)u->mqtt->n_brokers;
 	if (u->broker != 0 && !was_up)
 		return; /* the next node at once; a pause after each round */
-	wait_stopping(u, uplink_backoff_ms(u->mqtt->reconnect_min_ms, u->mqtt->reconnect_max_ms,
-	                         u->attempt++, u->reason, uniform()));
+	wait_stopping(u, backoff_ms(u->mqtt->reconnect_min_ms, u->mqtt->reconnect_max_ms,
+				 u->attempt++, u->reason, uniform()));
 }
 
 static void *
@@ -765,8 +598,7 @@ interrupted(int sig)
 }
 
 struct uplink *
-uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will,
-        struct mailbox *inbox)
+uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will, struct mailbox *inbox)
 {
 	struct sigaction sa = {.sa_handler = interrupted}; /* without SA_RESTART */
 	struct uplink *u = calloc(1, sizeof(*u));

@@ -22,15 +22,15 @@ enum uplink_event_kind { UPLINK_UP, UPLINK_DOWN, UPLINK_INBOUND };
 struct uplink_event { /* MAIL_UPLINK; freed with uplink_event_free() */
 	struct mail mail;
 	enum uplink_event_kind kind;
-	char broker[288];            /* UP, DOWN: "host:port" */
-	int protocol;                /* UP: 5 or 4 (3.1.1) */
-	unsigned receive_maximum;    /* UP: 65535 if the broker did not say */
-	bool retain_available;       /* UP */
-	char error[128];             /* DOWN: why, in words */
-	bool retain;                 /* INBOUND */
-	char *topic, *payload;       /* INBOUND; payload is NUL-terminated, length `len` */
+	char broker[288];         /* UP, DOWN: "host:port" */
+	int protocol;             /* UP: 5 or 4 (3.1.1) */
+	unsigned receive_maximum; /* UP: 65535 if the broker did not say */
+	bool retain_available;    /* UP */
+	char error[128];          /* DOWN: why, in words */
+	bool retain;              /* INBOUND */
+	char *topic, *payload;    /* INBOUND; payload is NUL-terminated, length `len` */
 	size_t len;
-	atomic_int *waiting;         /* INBOUND: how many of them wait for the loop */
+	atomic_int *waiting; /* INBOUND: how many of them wait for the loop */
 };
 
 struct uplink_will {
@@ -40,8 +40,8 @@ struct uplink_will {
 struct uplink;
 
 /* Copies `mqtt`; the will's strings must outlive it. NULL: out of memory. */
-struct uplink *uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will,
-                             struct mailbox *inbox);
+struct uplink *uplink_create(
+	const struct mqtt_config *mqtt, const struct uplink_will *will, struct mailbox *inbox);
 /* After a reload: does nothing if `mqtt` says the same as before, else reconnects with it. */
 void uplink_update(struct uplink *u, const struct mqtt_config *mqtt);
 int uplink_start(struct uplink *u); /* 0 or -errno */
@@ -58,13 +58,5 @@ int64_t uplink_alive_us(const struct uplink *u);
 bool uplink_stop(struct uplink *u, int64_t deadline_us);
 void uplink_destroy(struct uplink *u); /* after uplink_stop(); NULL is fine */
 void uplink_event_free(struct uplink_event *e);
-
-/* How long to wait before the n-th attempt (n >= 0) in a row, given the reason code that ended
- * the last connection (0: none): full jitter, U(0, min(max, min * 2^n)), but never less than
- * min / 2; a busy broker's codes wait in the upper half of max, refused credentials and a second
- * client of our name twice max. `random` is uniform in [0, 1). Pure. Milliseconds. */
-int64_t uplink_backoff_ms(int64_t min_ms, int64_t max_ms, unsigned n, int reason, double random);
-/* "server unavailable" and the like for CONNACK and DISCONNECT codes of MQTT 5. */
-const char *uplink_reason_text(int reason);
 
 #endif

@@ -80,6 +80,77 @@ $(BUILD)/tests/%_test: tests/%_test.c $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(B
 unit: $(UNIT_BIN)
 	@tests/run-unit.sh $(UNIT_BIN)
 
+# ---- for people ------------------------------------------------------------------------------
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: ## the simulated lab, a broker and the daemon, live, until Ctrl-C; installs what is missing
+	@tests/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/demo.sh
+
+.PHONY: test
+test: ## every test that needs no root and no hardware; installs what is missing
+	@tests/setup.sh test
+	@$(MAKE) --no-print-directory all unit system arrows
+
+.PHONY: system
+system: all
+	@tests/npm-setup.sh
+	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system
+
+.PHONY: arrows
+arrows: ## who may include what
+	@tests/arrows.sh
+
+.PHONY: test-more
+test-more: ## the long tests, and everything again under the sanitizers
+	@tests/setup.sh test lint
+	LONG=1 $(MAKE) --no-print-directory test
+	LONG=1 $(MAKE) --no-print-directory sanitize
+
+.PHONY: sanitize
+sanitize: ## unit and system tests under ASan+UBSan and TSan
+	$(MAKE) --no-print-directory SAN=address,undefined BUILD=build/asan all unit system
+	$(MAKE) --no-print-directory SAN=thread BUILD=build/tsan all unit system
+
+.PHONY: coverage
+coverage: ## line coverage of the unit and system tests
+	$(MAKE) --no-print-directory COVERAGE=1 BUILD=build/coverage all unit system
+	@tests/coverage.sh build/coverage
+
+.PHONY: format
+format: ## clang-format over all C files
+	clang-format -i $(C_FILES)
+
+.PHONY: lint
+lint: ## formatting, and functions and files that grew too long
+	@tests/setup.sh lint
+	clang-format --dry-run -Werror $(C_FILES)
+	@tests/lengths.sh
+
+C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/simulate/*.[ch] \
+             tests/*/*.[ch])
+
+.PHONY: install
+install: all ## DESTDIR and PREFIX as usual
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+	  $(DESTDIR)$(PREFIX)/share/labpulse/profiles $(DESTDIR)$(SYSCONFDIR)/labpulse \
+	  $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/doc/labpulse
+	install -m 755 $(BUILD)/labpulsed $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/labpulse $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 config/profiles/*.yaml $(DESTDIR)$(PREFIX)/share/labpulse/profiles/
+	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/labpulse/
+	sed 's|@PREFIX@|$(PREFIX)|g' systemd/labpulsed.service.in \
+	  > $(DESTDIR)$(UNITDIR)/labpulsed.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml ] || \
+	  install -m 640 config/labpulse.yaml $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml
+
+-include $(wildcard tests/*/*.mk)
+
 .PHONY: clean
-clean:
+clean: ## removes build/
 	rm -rf build

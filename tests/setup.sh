@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs what is missing on Debian 12, by package name, for one or more purposes:
+#   tests/setup.sh build|demo|test|lint|bench ...
+# Asks for root (sudo) only if something is missing.
+set -eu
+
+build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev"
+demo="$build mosquitto"
+test="$demo mosquitto-clients libcmocka-dev openssl python3 python3-pytest python3-pytest-xdist
+      python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
+      python3-yaml mbpoll socat nodejs npm prometheus"
+lint="clang clang-format universal-ctags"
+bench="$test collectd-core strace valgrind"
+
+wanted=""
+for purpose in "$@"; do
+	case $purpose in
+	build) wanted="$wanted $build" ;;
+	demo) wanted="$wanted $demo" ;;
+	test) wanted="$wanted $test" ;;
+	lint) wanted="$wanted $lint" ;;
+	bench) wanted="$wanted $bench" ;;
+	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, bench" >&2; exit 64 ;;
+	esac
+done
+
+missing=""
+for p in $wanted; do
+	case " $missing " in *" $p "*) continue ;; esac
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
+	# Something else may bring the command along (a newer Node.js, say).
+	case $p in
+	nodejs) command -v node >/dev/null 2>&1 && continue ;;
+	npm) command -v npm >/dev/null 2>&1 && continue ;;
+	esac
+	missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing"
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null 2>&1 || {
+		echo "setup.sh: run this as root once: apt-get install$missing" >&2
+		exit 77
+	}
+	as_root=sudo
+fi
+# Services that come with the packages are not to start here: what is needed is started by hand.
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+	$as_root chmod 755 "$policy"
+	made_policy=1
+fi
+rc=0
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq || rc=$?
+# shellcheck disable=SC2086
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null || rc=$?
+[ -z "$made_policy" ] || $as_root rm -f "$policy"
+exit "$rc"

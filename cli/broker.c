@@ -12,7 +12,14 @@
 
 #include "config/scalar.h"
 
-enum { KEEPALIVE_S = 30, CONNECT_MS = 10000, RETRY_S = 1, PASSWORD_SIZE = 1024 };
+enum {
+	KEEPALIVE_S = 30,
+	CONNECT_MS = 10000,
+	RETRY_S = 1,
+	QUIET_MS = 300,
+	SETTLE_MS = 10000,
+	PASSWORD_SIZE = 1024
+};
 
 struct broker_client {
 	struct mosquitto *mosq;
@@ -149,12 +156,20 @@ set_up(struct broker_client *b, const struct broker_options *o, const struct add
 	return code;
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 static int
 wait_connected(struct broker_client *b, const char *url)
 {
-	struct timespec start, now;
+	int64_t end = now_ms() + CONNECT_MS;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
 		int rc = mosquitto_loop(b->mosq, 200, 1);
 		if (b->refused)
@@ -164,8 +179,7 @@ wait_connected(struct broker_client *b, const char *url)
 			return cli_fail(CLI_SILENT, "%s: %s", url, mosquitto_strerror(rc));
 		if (b->subscribed)
 			return CLI_FINE;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((now.tv_sec - start.tv_sec) * 1000 < CONNECT_MS);
+	} while (now_ms() < end);
 	return cli_fail(CLI_SILENT, "%s: no answer", url);
 }
 
@@ -213,6 +227,16 @@ broker_run(struct broker_client *b, int timeout_ms)
 	b->retry_at = time(NULL) + RETRY_S;
 	mosquitto_reconnect(b->mosq);
 	return -1;
+}
+
+void
+broker_settle(struct broker_client *b)
+{
+	int64_t end = now_ms() + SETTLE_MS, quiet = now_ms() + QUIET_MS;
+
+	for (int64_t now; (now = now_ms()) < quiet && now < end;)
+		if (broker_run(b, (int)(quiet - now)) > 0)
+			quiet = now_ms() + QUIET_MS;
 }
 
 void

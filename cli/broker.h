@@ -31,6 +31,8 @@ int broker_open(struct broker_client **out, const struct broker_options *options
 /* Waits at most so long and hands over what came; reconnects by itself. The number of messages
  * that came, or -1 while there is no connection. */
 int broker_run(struct broker_client *b, int timeout_ms);
+/* Retained messages come in a burst: takes them until it ends, 10 s at most. */
+void broker_settle(struct broker_client *b);
 void broker_close(struct broker_client *b); /* NULL is fine */
 
 #endif

@@ -14,8 +14,6 @@
 #include "cli/read.h"
 #include "config/json.h"
 
-enum { QUIET_MS = 300, ROUNDS = 1000 };
-
 struct explain {
 	struct session s;
 	struct broker_options broker;
@@ -176,8 +174,7 @@ from_broker(struct explain *e)
 
 	if (code != CLI_FINE)
 		return code;
-	for (int i = 0; i < ROUNDS && broker_run(client, QUIET_MS) > 0;)
-		i++;
+	broker_settle(client);
 	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park)))
 		printf("%s/%s: %s\n", park, gateway, say(e, GATEWAY_OFFLINE));
 	struct row *rows = board_rows(&e->board, &n);

@@ -12,7 +12,7 @@
 #include "cli/broker.h"
 #include "cli/session.h"
 
-enum { DEFAULT_WIDTH = 100, DEFAULT_HEIGHT = 1000, REFRESH_MS = 1000, QUIET_MS = 300, SETTLE = 10 };
+enum { DEFAULT_WIDTH = 100, DEFAULT_HEIGHT = 1000, REFRESH_MS = 1000 };
 
 struct watch {
 	struct session s;
@@ -181,16 +181,6 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Retained messages come in a burst: wait for its end. */
-static void
-settle(struct watch *w)
-{
-	int quiet = 0;
-
-	for (int i = 0; i < SETTLE * 100 && quiet < 1; i++)
-		quiet = broker_run(w->client, QUIET_MS) > 0 ? 0 : quiet + 1;
-}
-
 static void
 listen_until(struct watch *w, int64_t end_ms)
 {
@@ -204,7 +194,7 @@ run(struct watch *w)
 	int code = CLI_FINE;
 
 	if (w->client)
-		settle(w);
+		broker_settle(w->client);
 	if (w->is_tty && !w->once)
 		printf("\033[2J");
 	do {

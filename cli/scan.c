@@ -242,7 +242,8 @@ print_json(const struct scan *sc)
 		json_put_int(&j, "unit", sc->found[i].unit);
 		json_put_string(&j, "identity", sc->found[i].identity);
 		json_put_string(&j, "answer", sc->found[i].answer);
-		json_put_string(&j, "profile", sc->found[i].profile[0] ? sc->found[i].profile : NULL);
+		json_put_string(
+			&j, "profile", sc->found[i].profile[0] ? sc->found[i].profile : NULL);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');

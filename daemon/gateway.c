@@ -119,20 +119,28 @@ publish_state_now(struct gateway *g, struct machine *m, int64_t now_us)
 	m->next_state_us = now_us + STATE_EVERY_US;
 }
 
+/* Who holds the port, and what the device says it is: asked only when a source changes sides. */
 static void
-look_at_line(struct source *s, const struct polled_unit *unit)
+look_closer(struct gateway *g, struct source *s, struct polled_unit *unit)
 {
 	struct poller_stats stats;
-	if (s->fail != FAIL_IN_USE || !s->machine->gateway)
-		return;
-	(void)unit;
-	for (size_t i = 0; i < s->machine->gateway->n_pollers; i++) {
-		struct poller *p = s->machine->gateway->pollers[i];
-		if (poller_bus(p) != s->bus)
-			continue;
-		poller_stats(p, &stats);
+	char identity[64];
+	if (s->fail == FAIL_IN_USE) {
+		poller_stats(unit->poller, &stats);
 		snprintf(s->holder, sizeof(s->holder), "%s", stats.holder);
 	}
+	poller_identity(unit->poller, unit, identity, sizeof(identity));
+	if (strcmp(identity, s->identity) == 0)
+		return;
+	if (s->identity[0]) { /* another one than before */
+		struct machine *m = s->machine;
+		struct envelope e = gateway_numbered(g, clock_wall_ms(), &m->event_seq);
+		gateway_send_event(g, m->event_topic,
+			payload_identity_event(g->scratch, GATEWAY_SCRATCH, &e, s->config->id,
+				s->identity, identity));
+	}
+	snprintf(s->identity, sizeof(s->identity), "%s", identity);
+	outbox_mark(g->outbox, &s->machine->info);
 }
 
 static void
@@ -159,7 +167,7 @@ take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
 	unsigned outcome = source_take(s, mail->reading, points, now_us);
 	publish_reading(g, s, mail->reading, points, outcome);
 	if (outcome & OUTCOME_SOURCE) {
-		look_at_line(s, mail->unit);
+		look_closer(g, s, mail->unit);
 		tell_source(g, s, (int64_t)lost);
 		if (s->ok)
 			s->lost_polls = 0;

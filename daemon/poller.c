@@ -234,6 +234,18 @@ unit_free_us(struct poller *p, const struct polled_unit *unit)
 	return link_unit_free_us(p->link, unit->unit);
 }
 
+/* Before the reading is posted, so that the loop finds it when it looks. */
+static void
+note_identity(struct poller *p, struct polled_unit *unit)
+{
+	const char *now = device_identity(unit->device);
+	if (strcmp(now, unit->identity) == 0) /* written by this thread only */
+		return;
+	pthread_mutex_lock(&p->lock);
+	snprintf(unit->identity, sizeof(unit->identity), "%s", now);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* What is read once after each connection is due again when the device says so. */
 static void
 renew_once(struct poller *p, unsigned unit, int64_t now_us)
@@ -257,6 +269,7 @@ do_poll(struct poller *p, size_t entry, int64_t start_us)
 	int rc = -EAGAIN; /* the loop is behind: this poll is lost and counted */
 	if (mail) {
 		rc = device_poll(unit->device, e->group, mail->reading);
+		note_identity(p, unit);
 		if (rc == -ECANCELED)
 			poller_return(p, mail);
 		else
@@ -499,6 +512,14 @@ poller_run_job(struct poller *p, struct line_job *job)
 		last = &(*last)->next;
 	*last = job;
 	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+poller_identity(struct poller *p, const struct polled_unit *unit, char *buf, size_t size)
+{
+	pthread_mutex_lock(&p->lock);
+	snprintf(buf, size, "%s", unit->identity);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -30,6 +30,7 @@ struct polled_unit {
 	struct poll_mail *free; /* under the poller's lock */
 	struct poll_mail mails[2];
 	struct device_stats stats; /* as of its last poll; under the poller's lock */
+	char identity[64];         /* what it says it is; under the poller's lock */
 };
 
 struct pollset {
@@ -78,6 +79,8 @@ void poller_stats(struct poller *p, struct poller_stats *out);
 /* Statistics of one of its devices as of its last poll. */
 void poller_device_stats(
 	struct poller *p, const struct polled_unit *unit, struct device_stats *out);
+/* What one of its devices said it is, "" if nothing. */
+void poller_identity(struct poller *p, const struct polled_unit *unit, char *buf, size_t size);
 /* Its link, for device_create() only. */
 struct link *poller_link(struct poller *p);
 /* The set that it was given last; NULL: none. */

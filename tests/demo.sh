@@ -1,0 +1,74 @@
+#!/bin/bash
+# The demo: a broker, the simulated lab and the daemon on this computer, live until Ctrl-C.
+# Everything lives in one temporary directory and in one process group, and goes with them.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=${BUILD:-build}
+dir=$(mktemp -d /tmp/labpulse-demo.XXXXXX)
+pids=()
+
+cleanup() {
+	trap - EXIT INT TERM
+	printf '\e[?25h'
+	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+	rm -rf "$dir"
+	echo
+	echo "demo: over, nothing is left behind"
+}
+trap cleanup EXIT
+trap 'exit 0' INT TERM
+
+fail() {
+	echo "demo: $1" >&2
+	tail -n 20 "$dir"/*.log >&2
+	exit 1
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" 2>/dev/null; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		read -rt 0.1 <> <(:) || :
+	done
+}
+
+port=$(for p in $(seq 18830 18899); do
+	(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; break; }
+done)
+[ -n "$port" ] || fail "no free port between 18830 and 18899"
+
+mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
+printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$dir/mosquitto.conf"
+"$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
+pids+=($!)
+
+"$BUILD/labpulse" simulate lab --dir "$dir/lab" --profiles config/profiles \
+	--write-config "$dir/labpulse.yaml" --broker "mqtt://127.0.0.1:$port" \
+	>"$dir/simulate.log" 2>&1 &
+pids+=($!)
+wait_for 20 grep -q '"ready"' "$dir/simulate.log" || fail "the simulated lab did not start"
+wait_for 20 grep -q . "$dir/labpulse.yaml" || fail "the simulated lab wrote no configuration"
+
+mkdir -p "$dir/state" "$dir/run"
+STATE_DIRECTORY="$dir/state" RUNTIME_DIRECTORY="$dir/run" \
+	"$BUILD/labpulsed" -c "$dir/labpulse.yaml" --profiles config/profiles >"$dir/labpulsed.log" 2>&1 &
+pids+=($!)
+wait_for 20 grep -q 'mqtt: connected' "$dir/labpulsed.log" || fail "the daemon did not connect"
+
+cat <<TEXT
+labpulse demo: six machines of a simulated lab, polled over Modbus RTU (a pty) and Modbus TCP,
+published to a broker on 127.0.0.1:$port. Other windows may join:
+
+  mosquitto_sub -p $port -t 'parks/#' -v                  every message
+  $BUILD/labpulse explain -c $dir/labpulse.yaml --profiles config/profiles
+  $BUILD/labpulse read laser-1 -c $dir/labpulse.yaml --profiles config/profiles
+
+Ctrl-C ends it.
+
+TEXT
+"$BUILD/labpulse" watch --broker "mqtt://127.0.0.1:$port" &
+pids+=($!)
+wait "${pids[-1]}"

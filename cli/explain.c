@@ -205,6 +205,7 @@ from_daemon(struct explain *e)
 	json_open(&j, NULL, '{');
 	json_put_string(&j, "cmd", "explain");
 	json_put_string(&j, "machine", e->machine);
+	json_put_string(&j, "lang", e->language == LANGUAGE_RU ? "ru" : "en");
 	json_close(&j, '}');
 	json_end(&j);
 	int code = session_ask(&e->s, request, NULL, NULL, &answer);

@@ -10,6 +10,7 @@
 #include "cli/session.h"
 #include "config/json.h"
 #include "config/scalar.h"
+#include "drivers/ask.h"
 
 enum { MAX_REGISTERS = 125, MAX_BITS = 2000, PER_REGISTER = 40, SHOWN = 20, JSON_SIZE = 1 << 20 };
 
@@ -47,14 +48,14 @@ refused(const struct peek *p, unsigned exception)
 static int
 read_alone(struct peek *p)
 {
-	struct line_times times = {.timeout_ms = p->timeout_ms};
+	struct ask_times times = {.timeout_ms = p->timeout_ms};
 	struct link *link = line_create(&p->line);
 	unsigned exception;
 	int rc = link ? link_open(link) : -ENOMEM, code = CLI_FINE;
 
 	if (rc)
 		code = line_fail(&p->line, link, rc);
-	else if ((rc = line_read(link, p->unit, &times, &p->req, p->words, &exception)) ==
+	else if ((rc = ask_read(link, p->unit, &times, &p->req, p->words, &exception)) ==
 		 -EREMOTEIO)
 		code = refused(p, exception);
 	else if (rc)
@@ -76,7 +77,7 @@ ask_daemon(struct peek *p)
 	json_put_string(&j, "cmd", "peek");
 	json_put_string(&j, "bus", p->bus->id);
 	json_put_int(&j, "unit", p->unit);
-	json_put_string(&j, "table", line_table_name(p->req.table));
+	json_put_string(&j, "table", ask_table_name(p->req.table));
 	json_put_int(&j, "address", p->req.address);
 	json_put_int(&j, "count", p->req.count);
 	json_close(&j, '}');
@@ -146,7 +147,7 @@ print_json(const struct peek *p, const struct interpretation *list, size_t n)
 	json_init(&j, buf, buf ? JSON_SIZE : 0);
 	json_open(&j, NULL, '{');
 	json_put_int(&j, "unit", p->unit);
-	json_put_string(&j, "table", line_table_name(p->req.table));
+	json_put_string(&j, "table", ask_table_name(p->req.table));
 	json_put_int(&j, "address", p->req.address);
 	json_open(&j, is_bits(p) ? "bits" : "words", '[');
 	for (unsigned i = 0; i < p->req.count; i++)
@@ -203,7 +204,7 @@ take_number(const char *word, int64_t min, int64_t max, int64_t *out)
 static int
 parse_block(struct peek *p, const char **words, int n)
 {
-	int table = line_table(words[2]);
+	int table = ask_table(words[2]);
 	int64_t unit, address, count = 2;
 
 	if (!take_number(words[1], 0, 255, &unit))

@@ -15,17 +15,15 @@
 #include "cli/line.h"
 #include "config/hint.h"
 #include "config/json.h"
-#include "drivers/decode.h"
 #include "drivers/device.h"
-#include "drivers/plan.h"
 
-enum { MAX_WORDS = 2000, POINT_JSON = 1200, SOURCE_JSON = 4096 };
+enum { POINT_JSON = 1200, SOURCE_JSON = 4096, MAX_POLLS = 16 };
 
 /* What came of one point. */
 struct result {
 	struct value value;
-	char raw[96];
-	char text[256]; /* of a string value, until it is printed */
+	char raw[96];   /* its words */
+	char text[256]; /* of a string value */
 };
 
 struct source_read {
@@ -33,7 +31,6 @@ struct source_read {
 	const struct profile *profile;
 	const struct bus_config *bus;
 	struct link *link;
-	struct line_times times;
 	struct result *results; /* one per point of the profile */
 	int rc;                 /* of the device as a whole */
 	char identity[128];
@@ -42,131 +39,99 @@ struct source_read {
 /* ---- without the daemon ---------------------------------------------------------------------- */
 
 static void
-note_words(struct result *r, const struct reg_point *p, const uint16_t *words)
+note_words(void *results, unsigned point, const uint16_t *words, unsigned n)
 {
+	struct result *r = (struct result *)results + point;
 	size_t len = 0;
 
-	r->raw[0] = '\0';
-	for (unsigned i = 0; i < p->count && len + 8 < sizeof r->raw; i++)
+	for (unsigned i = 0; i < n && len + 8 < sizeof r->raw; i++)
 		len += (size_t)snprintf(
 			r->raw + len, sizeof r->raw - len, "%s0x%04X", i ? " " : "", words[i]);
 }
 
 static void
-decode(struct source_read *sr, const struct plan_request *pr, const uint16_t *words)
+keep(struct result *r, const struct value *v)
 {
-	struct block block = {sr->profile, &pr->req, words};
-
-	for (size_t i = 0; i < pr->n_points; i++) {
-		const struct reg_point *p = &sr->profile->points[pr->points[i]];
-		struct result *r = &sr->results[pr->points[i]];
-		struct text_room room = {r->text, 0, sizeof r->text};
-		decode_point(&block, pr->points[i], &room, &r->value);
-		note_words(r, p, words + (p->address - pr->req.address));
+	r->value = *v;
+	if (v->kind == VALUE_STRING) {
+		snprintf(r->text, sizeof r->text, "%s", v->u.s);
+		r->value.u.s = r->text;
 	}
 }
 
-static void
-refuse(struct source_read *sr, const struct plan_request *pr, int rc, unsigned exception)
+/* A refused block is asked for in smaller ones by the next poll. */
+static bool
+has_refused(const struct reading *reading)
 {
-	enum fail fail = rc == -EREMOTEIO ? FAIL_EXCEPTION : device_fail(rc);
-
-	for (size_t i = 0; i < pr->n_points; i++) {
-		struct result *r = &sr->results[pr->points[i]];
-		r->value = (struct value){
-			.kind = VALUE_NONE, .fail = (uint8_t)fail, .exception = (uint8_t)exception};
+	for (size_t i = 0; i < reading->n; i++) {
+		const struct value *v = &reading->values[i];
+		if (v->fail == FAIL_EXCEPTION && (v->exception == 2 || v->exception == 3))
+			return true;
 	}
+	return false;
 }
 
-/* One block; where the device refuses it, its points one by one. */
-static void
-read_block(struct source_read *sr, const struct plan_request *pr)
-{
-	uint16_t words[MAX_WORDS];
-	unsigned exception = 0;
-	uint8_t unit = (uint8_t)sr->source->unit;
-	int rc = line_read(sr->link, unit, &sr->times, &pr->req, words, &exception);
-
-	if (rc == -ETIMEDOUT || rc == -EBADMSG || rc == -EPROTO)
-		rc = line_read(sr->link, unit, &sr->times, &pr->req, words, &exception);
-	if (rc == 0) {
-		decode(sr, pr, words);
-		return;
-	}
-	refuse(sr, pr, rc, exception);
-	if (rc != -EREMOTEIO || (exception != 2 && exception != 3) || pr->n_points == 1)
-		return;
-	for (size_t i = 0; i < pr->n_points; i++) {
-		const struct reg_point *p = &sr->profile->points[pr->points[i]];
-		struct plan_request one = {.req = {p->table, p->address, p->count, 0},
-			.points = &pr->points[i],
-			.n_points = 1};
-		read_block(sr, &one);
-	}
-}
-
-/* Opens the line and lets the device's own code find out who is there. */
 static int
-identify(struct source_read *sr)
+poll_group(struct source_read *sr, struct device *dev, unsigned group, struct reading *reading)
 {
-	const struct device_spec spec = {.driver = sr->source->driver,
-		.profile = sr->profile,
-		.wanted = sr->source->wanted,
-		.unit = (uint8_t)sr->source->unit,
-		.timeout_ms = sr->source->timeout_ms,
-		.byte_timeout_ms = sr->source->byte_timeout_ms,
-		.min_gap_ms = sr->source->min_gap_ms,
-		.max_latency_ms = sr->source->max_latency_ms};
-	struct device *dev = device_create(&spec, sr->link);
-	struct reading *reading = dev ? reading_create(dev) : NULL;
-	int rc = -ENOMEM;
+	size_t n;
+	const uint16_t *points = device_group_points(dev, group, &n);
+	int rc = 0, polls = 0;
 
-	if (reading)
-		rc = device_poll(dev, 0, reading);
-	if (dev)
-		snprintf(sr->identity, sizeof sr->identity, "%s", device_identity(dev));
-	reading_destroy(reading);
-	device_destroy(dev);
+	do
+		rc = n ? device_poll(dev, group, reading) : 0;
+	while (rc == 0 && n && has_refused(reading) && ++polls < MAX_POLLS);
+	for (size_t i = 0; n && i < reading->n; i++)
+		keep(&sr->results[points[i]], &reading->values[i]);
 	return rc;
 }
 
 static void
-fail_all(struct source_read *sr, int rc)
+fail_all(struct source_read *sr)
 {
 	for (size_t i = 0; i < sr->profile->n_points; i++)
 		sr->results[i].value =
-			(struct value){.kind = VALUE_NONE, .fail = (uint8_t)device_fail(rc)};
+			(struct value){.kind = VALUE_NONE, .fail = (uint8_t)device_fail(sr->rc)};
 }
 
-static int
-first_of(int given, int otherwise)
+static void
+read_groups(struct source_read *sr, struct device *dev, struct reading *reading)
 {
-	return given ? given : otherwise;
+	device_watch(dev, note_words, sr->results);
+	for (unsigned g = 0; g < device_groups(dev); g++) {
+		int rc = poll_group(sr, dev, g, reading);
+		if (g == 0 && rc) {
+			sr->rc = rc;
+			break;
+		}
+	}
+	device_watch(dev, NULL, NULL);
+	snprintf(sr->identity, sizeof sr->identity, "%s", device_identity(dev));
+	if (sr->rc && !device_heard(dev))
+		fail_all(sr);
 }
 
 static int
 read_source(struct source_read *sr)
 {
 	const struct source_config *s = sr->source;
-	const struct profile_link *l = &sr->profile->link;
-	static const struct plan_hints no_hints;
+	const struct device_spec spec = {.driver = s->driver,
+		.profile = sr->profile,
+		.wanted = s->wanted,
+		.unit = (uint8_t)s->unit,
+		.timeout_ms = s->timeout_ms,
+		.byte_timeout_ms = s->byte_timeout_ms,
+		.min_gap_ms = s->min_gap_ms,
+		.max_latency_ms = s->max_latency_ms};
+	struct device *dev = device_create(&spec, sr->link);
+	struct reading *reading = dev ? reading_create(dev) : NULL;
+	int rc = reading ? 0 : -ENOMEM;
 
-	sr->times = (struct line_times){first_of(s->timeout_ms, l->response_timeout_ms),
-		first_of(s->byte_timeout_ms, l->byte_timeout_ms),
-		first_of(s->min_gap_ms, l->min_gap_ms),
-		first_of(s->max_latency_ms, l->max_latency_ms)};
-	sr->rc = identify(sr);
-	if (sr->rc) {
-		fail_all(sr, sr->rc);
-		return 0;
-	}
-	struct plan *plan = plan_create(sr->profile, s->wanted, &no_hints);
-	if (!plan)
-		return -ENOMEM;
-	for (size_t i = 0; i < plan->n_requests; i++)
-		read_block(sr, &plan->requests[i]);
-	plan_destroy(plan);
-	return 0;
+	if (reading)
+		read_groups(sr, dev, reading);
+	reading_destroy(reading);
+	device_destroy(dev);
+	return rc;
 }
 
 static void

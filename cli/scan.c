@@ -12,6 +12,7 @@
 #include "cli/profiles.h"
 #include "cli/session.h"
 #include "config/json.h"
+#include "drivers/ask.h"
 #include "drivers/decode.h"
 
 enum { MAX_UNIT = 247, GATEWAY_PATH = 10, GATEWAY_TARGET = 11, SHORT_MS = 200, JSON_SIZE = 65536 };
@@ -26,7 +27,7 @@ struct scan {
 	struct line_spec line;
 	const struct bus_config *bus;
 	struct link *link;
-	struct line_times times;
+	struct ask_times times;
 	int from, to;
 	struct found found[256];
 	size_t n;
@@ -62,7 +63,7 @@ register_fits(struct scan *sc, uint8_t unit, const struct identify *id)
 	unsigned exception;
 	char text[256];
 
-	if (line_read(sc->link, unit, &sc->times, &req, words, &exception))
+	if (ask_read(sc->link, unit, &sc->times, &req, words, &exception))
 		return false;
 	if (id->reg.type == REG_STRING)
 		return decode_text(&id->reg, words, text, sizeof text) && text_fits(id, text);
@@ -110,7 +111,7 @@ note(struct scan *sc, uint8_t unit, unsigned exception)
 		snprintf(f->answer, sizeof f->answer, "exception-%u", exception);
 	else
 		snprintf(f->answer, sizeof f->answer, "registers");
-	line_identity(sc->link, unit, &sc->times, f->identity, sizeof f->identity);
+	ask_identity(sc->link, unit, &sc->times, f->identity, sizeof f->identity);
 	profiles_each(sc->s.profiles, sc->s.file, try_profile, &(struct guess){sc, f});
 	if (sc->is_tty)
 		fprintf(stderr, "\r\033[Kunit %u: %s %s\n", unit, f->answer, f->identity);
@@ -123,7 +124,7 @@ try_unit(struct scan *sc, uint8_t unit)
 	const struct request req = {TABLE_HOLDING, 0, 1, 0};
 	uint16_t word;
 	unsigned exception;
-	int rc = line_read(sc->link, unit, &sc->times, &req, &word, &exception);
+	int rc = ask_read(sc->link, unit, &sc->times, &req, &word, &exception);
 
 	if (rc == 0 ||
 		(rc == -EREMOTEIO && exception != GATEWAY_PATH && exception != GATEWAY_TARGET))

@@ -496,8 +496,10 @@ keys_read(struct reader *r, const struct key_table *table, const struct node *ma
 		size_t i = 0;
 		while (i < table->n && strcmp(child->key->text, table->keys[i].name) != 0)
 			i++;
+		/* Of a key that is there twice (told already) the first counts, as in node_get().
+		 */
 		if (i < table->n)
-			found[i] = child;
+			found[i] = found[i] ? found[i] : child;
 		else
 			unknown_key(r, table, child->key);
 	}

@@ -102,7 +102,11 @@ read_address(struct profile_loader *l, const struct node *node, struct point_dra
 static void
 read_point(struct profile_loader *l, const struct node *node, bool extending)
 {
-	struct point_draft fresh = {.p.deadband = -1}, *d = &fresh;
+	struct point_draft fresh = {.p = {.deadband = -1,
+					    .scale_from = -1,
+					    .sign_from = -1,
+					    .atomic_with = -1}},
+			   *d = &fresh;
 	const struct node *id = node_get(node, "id"), *address = node_get(node, "address");
 
 	if (extending && id && id->kind == NODE_SCALAR)

@@ -230,7 +230,7 @@ check_overlaps(struct profile_loader *l)
 		bool same =
 			overlap && last->p.address == d->p.address && last->p.count == d->p.count;
 		l->r.file = d->file;
-		if (overlap && !same && d->id && last->id)
+		if (overlap && !same && !d->broken && !last->broken)
 			reader_warning(&l->r, d->node, NULL, "P024",
 				"\"%s\" (0x%02X, %d) overlaps \"%s\" (0x%02X, %d)", d->id,
 				d->p.address, d->p.count, last->id, last->p.address, last->p.count);
@@ -341,8 +341,10 @@ profile_check(struct profile_loader *l)
 	for (size_t i = 0; i < l->n_points; i++) {
 		l->r.file = l->points[i].file;
 		reader_push(&l->r, &path, "points", i);
-		resolve_references(l, &l->points[i]);
-		check_exact(l, &l->points[i]);
+		if (!l->points[i].broken) {
+			resolve_references(l, &l->points[i]);
+			check_exact(l, &l->points[i]);
+		}
 		reader_pop(&l->r);
 	}
 	for (size_t i = 0; i < l->n_points; i++) {

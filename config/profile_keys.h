@@ -47,6 +47,7 @@ struct point_draft {
 	const char *file;
 	int64_t wire;  /* the address, repeat counted in */
 	int bits_wide; /* of the raw value */
+	bool broken;   /* told already; settling it would only say more of the same */
 };
 
 struct bits_draft {

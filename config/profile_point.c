@@ -434,6 +434,8 @@ profile_point_settle(struct profile_loader *l, struct point_draft *d)
 	struct reader *r = &l->r;
 
 	settle_id(r, d);
+	if (d->broken)
+		return;
 	settle_type(r, d);
 	settle_address(l, d);
 	settle_bits(r, d);

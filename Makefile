@@ -123,6 +123,25 @@ coverage: ## line coverage of the unit and system tests
 	$(MAKE) --no-print-directory COVERAGE=1 BUILD=build/coverage all unit system
 	@tests/coverage.sh build/coverage
 
+$(BUILD)/gen_docs: tests/tools/gen_docs.c config/config_keys.c config/profile_keys.c config/unit.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL)
+
+.PHONY: docs
+docs: $(BUILD)/gen_docs ## schemas and key tables from the key tables of config/
+	tests/tools/docs.sh $(BUILD)/gen_docs
+
+FUZZ_SECONDS ?= 120
+.PHONY: fuzz
+fuzz: ## any bytes as a configuration and as a profile; FUZZ_SECONDS=120
+	@mkdir -p $(BUILD)/fuzz
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=c11 \
+	  -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' -DLABPULSE_PREFIX='"$(PREFIX)"' \
+	  $(shell pkg-config --cflags $(PKGS)) tests/fuzz/fuzz_config.c $(CONFIG_SRC) $(DRIVERS_SRC) \
+	  $(LIBS_COMMON) -pthread -o $(BUILD)/fuzz/fuzz_config
+	$(BUILD)/fuzz/fuzz_config -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 \
+	  -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz tests/fuzz/corpus/config
+
 .PHONY: format
 format: ## clang-format over all C files
 	clang-format -i $(C_FILES)

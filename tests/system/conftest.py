@@ -18,6 +18,8 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
+import schemas
+
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 PROFILES = TOP / "config" / "profiles"
@@ -165,8 +167,9 @@ def broker(spawn, tmp_path):
 
 
 class Message:
-    def __init__(self, topic, payload, retain, qos, at):
+    def __init__(self, topic, payload, retain, qos, at, properties=None):
         self.topic, self.payload, self.retain, self.qos, self.at = topic, payload, retain, qos, at
+        self.properties = properties
 
     @property
     def text(self):
@@ -185,14 +188,17 @@ class Subscriber:
 
     def __init__(self, port, topics=("parks/#",), protocol=paho.MQTTv5, **options):
         self.messages = []
+        self.violations = []
         self.changed = threading.Condition()
         self.topics = topics
+        self.validate = options.get("validate", True)
         self.subscribed = threading.Event()
         self.client = paho.Client(f"test-{id(self)}", protocol=protocol)
         if "username" in options:
             self.client.username_pw_set(options["username"], options.get("password"))
         if "ca_file" in options:
-            self.client.tls_set(options["ca_file"])
+            self.client.tls_set(options["ca_file"], options.get("cert_file"),
+                                options.get("key_file"))
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self.subscribed.set()
         self.client.on_message = self._on_message
@@ -205,9 +211,13 @@ class Subscriber:
                          if client._protocol == paho.MQTTv5 else [(t, 1) for t in self.topics])
 
     def _on_message(self, _client, _userdata, m):
-        message = Message(m.topic, m.payload, bool(m.retain), m.qos, time.time())
+        message = Message(m.topic, m.payload, bool(m.retain), m.qos, time.time(),
+                          getattr(m, "properties", None))
+        wrong = self.validate and schemas.violation(m.topic, m.payload)
         with self.changed:
             self.messages.append(message)
+            if wrong:
+                self.violations.append(wrong)
             self.changed.notify_all()
 
     def find(self, topic=None, predicate=None, since=0):
@@ -254,7 +264,9 @@ class Subscriber:
 
 @pytest.fixture
 def subscribe():
-    """subscribe(port, topics=("parks/#",), protocol=...) -> Subscriber, closed after the test."""
+    """subscribe(port, topics=("parks/#",), protocol=...) -> Subscriber, closed after the test.
+
+    Every payload is held against docs/schemas; validate=False where a test publishes its own."""
     opened = []
 
     def start(port, *args, **options):
@@ -265,6 +277,8 @@ def subscribe():
     yield start
     for subscriber in opened:
         subscriber.close()
+    wrong = [w for subscriber in opened for w in subscriber.violations]
+    assert not wrong, "against the schemas: " + "\n".join(wrong[:5])
 
 
 # ---- the simulated lab -----------------------------------------------------------------------
@@ -328,9 +342,35 @@ def simulate(spawn, tmp_path):
 # ---- labpulse --------------------------------------------------------------------------------
 
 
+def pytest_collection_modifyitems(items):
+    """Tests marked `long` run with LONG=1 only."""
+    if not os.environ.get("LONG"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="long: set LONG=1"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes longer than a newcomer waits; needs LONG=1")
+
+
 class Daemon(Process):
     def reload(self):
         self.signal(signal.SIGHUP)
+
+    def cpu_s(self):
+        """CPU time used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_bytes(self):
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
 @pytest.fixture
@@ -338,7 +378,9 @@ def daemon(request, tmp_path):
     """daemon(config_path, *options, env=None) -> Process of labpulsed, ended after the test."""
     started = []
 
-    def start(config, *options, env=None, profiles=PROFILES, name=None):
+    def start(config, *options, env=None, profiles=None, name=None):
+        own = Path(config).parent / "profiles"
+        profiles = profiles or (own if own.is_dir() else PROFILES)
         argv = [BUILD / "labpulsed", "-c", config, "--profiles", profiles, *options]
         child = Daemon(name or f"labpulsed{len(started) + 1}", argv, tmp_path,
                        {**os.environ, "STATE_DIRECTORY": str(tmp_path / "state"), **(env or {})})

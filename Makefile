@@ -123,7 +123,7 @@ coverage: ## line coverage of the unit and system tests
 	$(MAKE) --no-print-directory COVERAGE=1 BUILD=build/coverage all unit system
 	@tests/coverage.sh build/coverage
 
-$(BUILD)/gen_docs: tests/tools/gen_docs.c config/config_keys.c config/profile_keys.c config/unit.c
+$(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/unit.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL)
 

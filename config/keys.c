@@ -2,238 +2,18 @@
 /* keys.c -- maps of keys as tables: what may stand in a file, and where it goes */
 #include "config/keys.h"
 
-#include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/scalar.h"
 #include "drivers/driver.h"
 
-enum { KEYS_MAX = 64, PATH_MAX_LEN = 256 };
-
-void
-reader_push(struct reader *r, struct path *path, const char *key, size_t index)
-{
-	*path = (struct path){.up = r->path, .key = key, .index = index};
-	r->path = path;
-}
-
-void
-reader_pop(struct reader *r)
-{
-	r->path = r->path->up;
-}
-
-static size_t
-write_path(const struct path *path, char *buf, size_t size)
-{
-	size_t len = path->up ? write_path(path->up, buf, size) : 0;
-	const char *dot = len && path->key ? "." : "";
-
-	if (path->key && len < size)
-		len += (size_t)snprintf(buf + len, size - len, "%s%s", dot, path->key);
-	if (path->index != SIZE_MAX && len < size)
-		len += (size_t)snprintf(buf + len, size - len, "[%zu]", path->index);
-	return len < size ? len : size - 1;
-}
-
-static void __attribute__((format(printf, 6, 0))) report(struct reader *r, bool is_error,
-	const struct node *at, const char *key, const char *code, const char *fmt, va_list args)
-{
-	char path[PATH_MAX_LEN] = "", text[1024] = "";
-	struct path last;
-
-	if (r->problems->dropped) {
-		problem_add(r->problems, is_error, r->file, 0, 0, NULL, NULL, "%s", text);
-		return;
-	}
-	vsnprintf(text, sizeof text, fmt, args);
-	if (key)
-		reader_push(r, &last, key, SIZE_MAX);
-	if (r->path)
-		write_path(r->path, path, sizeof path);
-	if (key)
-		reader_pop(r);
-	problem_add(r->problems, is_error, r->file, at ? at->line : 0, at ? at->column : 0, path,
-		code, "%s", text);
-}
-
-void
-reader_error(struct reader *r, const struct node *at, const char *key, const char *code,
-	const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	report(r, true, at, key, code, fmt, args);
-	va_end(args);
-}
-
-void
-reader_warning(struct reader *r, const struct node *at, const char *key, const char *code,
-	const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	report(r, false, at, key, code, fmt, args);
-	va_end(args);
-}
-
-const char *
-reader_hint(struct reader *r, const char *word, const char *const *words)
-{
-	/* Beyond what is kept nobody reads it, and a hostile file could buy much time with it. */
-	const char *nearest = r->problems->dropped ? NULL : scalar_nearest(word, words);
-
-	return nearest ? arena_printf(r->arena, "; did you mean \"%s\"?", nearest) : "";
-}
-
-/* A rule of profiles, named only in profiles. */
-static const char *
-code_of(const struct reader *r, const char *code, const char *otherwise)
-{
-	return r->codes ? (code ? code : otherwise) : NULL;
-}
-
-static bool
-is_scalar(struct reader *r, const struct node *node, const char *key, const char *code)
-{
-	if (node->kind != NODE_SCALAR)
-		reader_error(r, node, key, code, "must be one value, not a %s",
-			node->kind == NODE_MAP ? "map" : "list");
-	else if (node->plain && (!*node->text || strcmp(node->text, "~") == 0))
-		reader_error(r, node, key, code, "has no value; write one or leave the key out");
-	else
-		return true;
-	return false;
-}
-
-static bool
-is_printable(const char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return false;
-	return true;
-}
-
-/* The text between "{" and "}": the variable, alone or with "+" and a number. */
-static bool
-evaluate(const struct reader *r, const char *s, size_t len, int64_t *out)
-{
-	size_t name = strlen(r->repeat);
-	char *end;
-
-	if (len < name || strncmp(s, r->repeat, name) != 0)
-		return false;
-	*out = r->repeat_at;
-	if (len == name)
-		return true;
-	if (s[name] != '+' || !isdigit((unsigned char)s[name + 1]) || len > name + 8)
-		return false;
-	*out += strtol(s + name + 1, &end, 10);
-	return end == s + len;
-}
-
-static const char *
-substitute(struct reader *r, const struct node *node, const char *key)
-{
-	char buf[512];
-	size_t len = 0;
-
-	for (const char *s = node->text; *s && len + 24 < sizeof buf; s++) {
-		const char *close = *s == '{' ? strchr(s, '}') : NULL;
-		int64_t number;
-		if (!close) {
-			buf[len++] = *s;
-		} else if (evaluate(r, s + 1, (size_t)(close - s - 1), &number)) {
-			len += (size_t)snprintf(buf + len, sizeof buf - len, "%" PRId64, number);
-			s = close;
-		} else {
-			reader_error(r, node, key, code_of(r, NULL, "P004"),
-				"\"%.64s\": only {%s} and {%s+N} are replaced", node->text,
-				r->repeat, r->repeat);
-			return NULL;
-		}
-	}
-	return arena_copy(r->arena, buf, len);
-}
-
-const char *
-reader_string(struct reader *r, const struct node *node, const char *key, const char *code)
-{
-	if (!is_scalar(r, node, key, code))
-		return NULL;
-	if (!*node->text || !is_printable(node->text)) {
-		reader_error(r, node, key, code,
-			*node->text ? "must be one line without control characters" : "is empty");
-		return NULL;
-	}
-	if (r->repeat && strchr(node->text, '{'))
-		return substitute(r, node, key);
-	return arena_text(r->arena, node->text);
-}
-
-/* Why something that looks like a number is not taken for one. */
-static void
-explain_number(struct reader *r, const struct node *node, const char *key, const char *what)
-{
-	const char *code = code_of(r, NULL, "P038"), *s = node->text;
-
-	if (!node->plain)
-		reader_error(r, node, key, code,
-			"\"%.40s\" in quotes is text; write the number without", s);
-	else if (s[0] == '0' && isdigit((unsigned char)s[1]))
-		reader_error(r, node, key, code,
-			"%.40s would be octal to some readers; write it without leading 0, or as 0x…",
-			s);
-	else if (strchr(s, '_'))
-		reader_error(r, node, key, code, "%.40s: write the number without \"_\"", s);
-	else
-		reader_error(r, node, key, code, "\"%.40s\" is not %s", s, what);
-}
-
-bool
-reader_int(struct reader *r, const struct node *node, const char *key, int64_t min, int64_t max,
-	const char *code, int64_t *out)
-{
-	int64_t number;
-
-	if (!is_scalar(r, node, key, code_of(r, code, "P038")))
-		return false;
-	if (!node->plain || !scalar_int(node->text, &number)) {
-		explain_number(r, node, key, "a whole number");
-		return false;
-	}
-	if (number < min || number > max) {
-		reader_error(r, node, key, code_of(r, code, NULL),
-			"%s is out of range; allowed are %" PRId64 " to %" PRId64, node->text, min,
-			max);
-		return false;
-	}
-	*out = number;
-	return true;
-}
-
-bool
-reader_number(
-	struct reader *r, const struct node *node, const char *key, const char *code, double *out)
-{
-	if (!is_scalar(r, node, key, code_of(r, code, "P038")))
-		return false;
-	if (node->plain && scalar_number(node->text, out))
-		return true;
-	explain_number(r, node, key, "a number");
-	return false;
-}
+enum { KEYS_MAX = 64 };
 
 static void
 read_string(struct reader *r, const struct key *key, const struct node *node, void *field)
 {
-	const char *text = reader_string(r, node, key->name, code_of(r, key->code, NULL));
+	const char *text = reader_string(r, node, key->name, reader_code(r, key->code, NULL));
 
 	if (text)
 		memcpy(field, &text, sizeof text);
@@ -242,14 +22,14 @@ read_string(struct reader *r, const struct key *key, const struct node *node, vo
 static void
 read_id(struct reader *r, const struct key *key, const struct node *node, void *field)
 {
-	const char *text = reader_string(r, node, key->name, code_of(r, key->code, "P004"));
+	const char *text = reader_string(r, node, key->name, reader_code(r, key->code, "P004"));
 
 	if (!text)
 		return;
 	if (scalar_matches(text, SCALAR_LOWER SCALAR_DIGIT, SCALAR_LOWER SCALAR_DIGIT "_-", 1, 32))
 		memcpy(field, &text, sizeof text);
 	else
-		reader_error(r, node, key->name, code_of(r, key->code, "P004"),
+		reader_error(r, node, key->name, reader_code(r, key->code, "P004"),
 			"\"%.64s\" is not an id; 1 to 32 of a-z 0-9 _ -, beginning with a-z 0-9",
 			text);
 }
@@ -270,19 +50,19 @@ find_word(struct reader *r, const struct key *key, const struct node *node)
 {
 	char allowed[400];
 
-	if (!is_scalar(r, node, key->name, code_of(r, key->code, NULL)))
+	if (!reader_is_scalar(r, node, key->name, reader_code(r, key->code, NULL)))
 		return -1;
 	for (int i = 0; key->words[i]; i++) {
 		if (strcmp(node->text, key->words[i]) != 0)
 			continue;
 		if (node->plain && scalar_is_trap(node->text))
-			reader_warning(r, node, key->name, code_of(r, NULL, "P038"),
+			reader_warning(r, node, key->name, reader_code(r, NULL, "P038"),
 				"plain %s means something else to many readers; write \"%s\"",
 				node->text, node->text);
 		return i;
 	}
 	list_words(key->words, allowed, sizeof allowed);
-	reader_error(r, node, key->name, code_of(r, key->code, NULL),
+	reader_error(r, node, key->name, reader_code(r, key->code, NULL),
 		"\"%.64s\" is not known; use one of %s%s", node->text, allowed,
 		reader_hint(r, node->text, key->words));
 	return -1;
@@ -324,9 +104,9 @@ read_number(struct reader *r, const struct key *key, const struct node *node, vo
 static void
 read_bool(struct reader *r, const struct key *key, const struct node *node, void *field)
 {
-	const char *code = code_of(r, NULL, "P038");
+	const char *code = reader_code(r, NULL, "P038");
 
-	if (!is_scalar(r, node, key->name, code))
+	if (!reader_is_scalar(r, node, key->name, code))
 		return;
 	if (!node->plain || !scalar_bool(node->text, field))
 		reader_error(
@@ -336,14 +116,14 @@ read_bool(struct reader *r, const struct key *key, const struct node *node, void
 static bool
 duration(struct reader *r, const struct key *key, const struct node *node, int64_t *ms)
 {
-	if (!is_scalar(r, node, key->name, code_of(r, key->code, NULL)))
+	if (!reader_is_scalar(r, node, key->name, reader_code(r, key->code, NULL)))
 		return false;
 	if (!scalar_duration(node->text, ms))
-		reader_error(r, node, key->name, code_of(r, key->code, NULL),
+		reader_error(r, node, key->name, reader_code(r, key->code, NULL),
 			"\"%.40s\" is not a duration; write for example 500ms, 10s, 5min, 2h, 14d",
 			node->text);
 	else if (*ms < key->min || *ms > key->max)
-		reader_error(r, node, key->name, code_of(r, key->code, NULL),
+		reader_error(r, node, key->name, reader_code(r, key->code, NULL),
 			"%s is out of range; allowed are %" PRId64 "ms to %" PRId64 "ms",
 			node->text, key->min, key->max);
 	else
@@ -374,7 +154,7 @@ read_size(struct reader *r, const struct key *key, const struct node *node, void
 {
 	int64_t bytes;
 
-	if (!is_scalar(r, node, key->name, NULL))
+	if (!reader_is_scalar(r, node, key->name, NULL))
 		return;
 	if (!scalar_size(node->text, &bytes))
 		reader_error(r, node, key->name, NULL,
@@ -427,7 +207,7 @@ read_list(struct reader *r, const struct key *key, const struct node *node, void
 	if (node->kind == NODE_LIST)
 		memcpy(field, &node, sizeof node);
 	else
-		reader_error(r, node, key->name, code_of(r, key->code, NULL),
+		reader_error(r, node, key->name, reader_code(r, key->code, NULL),
 			"must be a list: lines beginning with \"-\", or [ … ]");
 }
 
@@ -461,8 +241,8 @@ unknown_key(struct reader *r, const struct key_table *table, const struct node *
 	words[n] = NULL;
 	const char *hint = reader_hint(r, key->text, words);
 	list_words(words, allowed, sizeof allowed);
-	reader_error(r, key, NULL, code_of(r, NULL, "P002"), "unknown key \"%.64s\"%s%s", key->text,
-		*hint ? hint : "; known are ", *hint ? "" : allowed);
+	reader_error(r, key, NULL, reader_code(r, NULL, "P002"), "unknown key \"%.64s\"%s%s",
+		key->text, *hint ? hint : "; known are ", *hint ? "" : allowed);
 }
 
 static void
@@ -475,7 +255,7 @@ missing_key(struct reader *r, const struct key *key, const struct node *map, voi
 		read_map(r, key, &none, field);
 	} else if (key->flags & KEY_REQUIRED) {
 		reader_error(
-			r, map, NULL, code_of(r, NULL, "P003"), "\"%s\" is missing", key->name);
+			r, map, NULL, reader_code(r, NULL, "P003"), "\"%s\" is missing", key->name);
 	} else if (key->def) {
 		struct node def = {.kind = NODE_SCALAR, .plain = true, .text = key->def};
 		read_value[key->type](r, key, &def, field);
@@ -488,7 +268,7 @@ keys_read(struct reader *r, const struct key_table *table, const struct node *ma
 	const struct node *found[KEYS_MAX] = {NULL};
 
 	if (map->kind != NODE_MAP) {
-		reader_error(r, map, NULL, code_of(r, NULL, "P003"),
+		reader_error(r, map, NULL, reader_code(r, NULL, "P003"),
 			"must be a map: lines of \"key: value\", or { … }");
 		return;
 	}

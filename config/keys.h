@@ -90,6 +90,10 @@ void reader_error(struct reader *r, const struct node *at, const char *key, cons
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void reader_warning(struct reader *r, const struct node *at, const char *key, const char *code,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* `code` (or `otherwise`, if that is NULL) where the reader names rules, else NULL. */
+const char *reader_code(const struct reader *r, const char *code, const char *otherwise);
+/* False and an error if the node is a list, a map or nothing. */
+bool reader_is_scalar(struct reader *r, const struct node *node, const char *key, const char *code);
 /* ""; or "; did you mean "x"?" in a buffer of the arena. */
 const char *reader_hint(struct reader *r, const char *word, const char *const *words);
 /* The word of a scalar with {i+1} replaced, or NULL and an error. */

@@ -92,6 +92,9 @@ extern const struct key_table profile_table, group_table, exact_table, point_tab
 extern const struct key_table scale_from_table, counter_table, repeat_table, address_table;
 extern const struct key_table origin_table, verified_table, caveat_table, identify_table;
 
+extern const char *const profile_type_words[], *const profile_table_words[];
+extern const char *const profile_order_words[];
+
 struct reg_type_facts {
 	const char *name;
 	int regs; /* 0: as `count` says */

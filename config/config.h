@@ -62,7 +62,7 @@ struct source_config {
 	int unit;
 	const struct profile_file *profile; /* NULL for drivers without */
 	int64_t interval_ms; /* 0: the profile's; replaces the period of the fastest group */
-	bool continuous;     /* interval: continuous -- as often as the line allows, after the others */
+	bool continuous; /* interval: continuous -- as often as the line allows, after the others */
 	int timeout_ms, byte_timeout_ms, min_gap_ms, max_latency_ms; /* 0: the profile's */
 	uint8_t *wanted; /* one byte per point of the profile: enabled and chosen by `points:` */
 	struct deadband *deadbands;
@@ -113,7 +113,7 @@ struct config {
 struct config *config_load(const char *file, const char *profiles_dir, struct problems *problems);
 /* The same from memory; `file` is a name for problems and for finding profiles beside it. */
 struct config *config_load_text(const char *file, const char *text, size_t len,
-                                const char *profiles_dir, struct problems *problems);
+	const char *profiles_dir, struct problems *problems);
 void config_free(struct config *c); /* NULL is fine */
 /* The language's text, the other one if it is missing, "" if there is none. */
 const char *config_text(const struct text *t, enum language language);

@@ -23,8 +23,8 @@ struct problems {
 };
 
 void problem_add(struct problems *p, bool is_error, const char *file, int line, int column,
-                 const char *path, const char *code, const char *fmt, ...)
-    __attribute__((format(printf, 8, 9)));
+	const char *path, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 8, 9)));
 /* "FILE:LINE:COLUMN: error: PATH: text [P018]" without a newline; returns what snprintf does. */
 int problem_format(const struct problem *p, char *buf, size_t size);
 void problems_print(const struct problems *p, FILE *out);

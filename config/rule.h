@@ -14,7 +14,13 @@ enum activity { ACTIVITY_UNKNOWN, ACTIVITY_OFF, ACTIVITY_IDLE, ACTIVITY_BUSY, AC
 enum severity { SEVERITY_NONE, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_CRITICAL };
 enum statistic { STAT_LAST, STAT_MEAN, STAT_MAX, STAT_P90 };
 enum test { TEST_ABOVE, TEST_BELOW, TEST_EQUALS, TEST_NOT, TEST_ANY_OF, TEST_BIT };
-enum condition_kind { CONDITION_POINT, CONDITION_ACTIVITY, CONDITION_SOURCE, CONDITION_ALL, CONDITION_ANY };
+enum condition_kind {
+	CONDITION_POINT,
+	CONDITION_ACTIVITY,
+	CONDITION_SOURCE,
+	CONDITION_ALL,
+	CONDITION_ANY
+};
 
 struct operand { /* what a point is compared with: a number, true/false, or an enum's key */
 	enum { OPERAND_NUMBER, OPERAND_BOOL, OPERAND_WORD } kind;
@@ -54,7 +60,8 @@ struct usage_rule {
 struct alarm_rule {
 	const char *code;
 	struct condition when;
-	bool silent; /* no condition: only severity or texts of a profile's or driver's alarm change */
+	bool silent; /* no condition: only severity or texts of a profile's or driver's alarm change
+		      */
 	int64_t for_ms, clear_for_ms;
 	bool has_clear;
 	double clear;

@@ -31,6 +31,10 @@ gateway_topic(struct gateway *g, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, args);
 	va_end(args);
+	/* Only a reload can ask for one that is there already. */
+	for (struct topic *t = g->reload ? g->topics : NULL; t; t = t->next)
+		if (strcmp(t->text, text) == 0)
+			return t->text;
 	struct topic *t = malloc(sizeof(*t) + strlen(text) + 1);
 	if (!t)
 		return NULL;
@@ -358,6 +362,7 @@ tick(void *arg)
 	health_tick(g, now_us);
 	reload_tick(g);
 	control_tick(g);
+	metrics_tick(g);
 	outbox_pump(g->outbox, now_us);
 	tell_systemd(g);
 }

@@ -164,6 +164,7 @@ void control_free(struct gateway *g);
 /* After a reload: listens elsewhere if the configuration says so. */
 void control_update(struct gateway *g, const struct config *old);
 int metrics_start(struct gateway *g); /* 0 or -errno; nothing without metrics.listen */
+void metrics_tick(struct gateway *g); /* once a second: idle connections time out */
 void metrics_stop(struct gateway *g);
 void metrics_update(struct gateway *g, const struct config *old);
 

@@ -118,6 +118,13 @@ metrics_start(struct gateway *g)
 }
 
 void
+metrics_tick(struct gateway *g)
+{
+	if (g->metrics)
+		MHD_run(g->metrics->http);
+}
+
+void
 metrics_stop(struct gateway *g)
 {
 	struct metrics *m = g->metrics;

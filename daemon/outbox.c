@@ -377,7 +377,7 @@ outbox_connected(struct outbox *o, unsigned window)
 		r->paused_until_us = 0;
 		r->queued = false;
 		outbox_mark(o, r);
-		o->burst++;
+		o->burst += r->queued; /* one that is still on its way follows when it is back */
 	}
 }
 

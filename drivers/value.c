@@ -71,7 +71,7 @@ static const uint64_t pow10_int[] = {
 enum {
 	DECIMALS_MAX = 15,
 	FLOAT_DECIMALS = 12, /* more than any measured float32 above 0.001 needs */
-	DOUBLE_DECIMALS = 9,
+	DOUBLE_DECIMALS = 15,
 	NUMBER_MAX = 48, /* longest number printed: sign, 19 digits, point, 15 decimals */
 };
 

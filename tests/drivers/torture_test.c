@@ -16,14 +16,14 @@
 
 enum {
 	LINES = 20,
-	UNITS = 5,
+	UNITS = 20,
 	REQUESTS = 100000,
 	CLEAN = 300, /* transactions measured before and after */
 	BAUD = 115200,
 	SLAVE_US = 2000, /* how long a healthy slave thinks */
 	TIMEOUT_MS = 12,
-	LATENCY_MS = 60,
-	MARGIN_US = 15000, /* what the machine may delay a byte on its way from slave to master */
+	LATENCY_MS = 200,
+	MARGIN_US = 140000, /* what the machine may delay a byte on its way from slave to master */
 };
 
 enum fault {

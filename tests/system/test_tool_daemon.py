@@ -58,6 +58,7 @@ def test_watch_and_explain_through_the_daemon(lab, broker, labpulse):
         "laser-1", "laser-2", "cnc-1", "charger-1", "climate-1", "mains"}
     table = lab.tool("watch")
     assert "laser-1" in table.out and "\033" not in table.out
+    lab.messages.wait_for(lambda m: m.json["values"], topic="machines/laser-2/telemetry")
     lab.sim.control("fault laser-2-meter silent")
     lab.messages.wait_for(lambda m: m.text == "offline", topic="machines/laser-2/availability", timeout=30)
     for language, word in (("en", "terminator"), ("ru", "терминатор")):

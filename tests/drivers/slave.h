@@ -271,7 +271,7 @@ slave_open_pty(struct slave *s)
 }
 
 static inline struct slave *
-slave_start(bool tcp, slave_answer answer)
+slave_start_seeded(bool tcp, slave_answer answer, unsigned seed)
 {
 	struct slave *s = calloc(1, sizeof(*s));
 
@@ -279,13 +279,19 @@ slave_start(bool tcp, slave_answer answer)
 	s->tcp = tcp;
 	s->conn = s->keep = -1;
 	s->answer = answer;
-	s->seed = 1;
+	s->seed = seed;
 	if (tcp)
 		slave_listen(s);
 	else
 		slave_open_pty(s);
 	assert(pthread_create(&s->thread, NULL, slave_main, s) == 0);
 	return s;
+}
+
+static inline struct slave *
+slave_start(bool tcp, slave_answer answer)
+{
+	return slave_start_seeded(tcp, answer, 1);
 }
 
 static inline void

@@ -221,10 +221,9 @@ static void *
 line_main(void *arg)
 {
 	struct line *l = arg;
-	struct slave *s = slave_start(l->tcp, misbehave);
+	struct slave *s = slave_start_seeded(l->tcp, misbehave, 1 + l->index * 7919);
 	struct link *link = slave_link(s, BAUD);
 
-	s->seed = 1 + l->index * 7919;
 	l->before_us = clean_run(l, link, s);
 	atomic_store(&s->mode, 1);
 	for (unsigned i = 0; i < l->requests; i++)

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 #include "cli/simulate/port.h"
 #include "drivers/plan.h"
 
-enum { PIECE_US = 4000, STALE_US = 50000, MAX_FRAME = 256 };
+enum { PIECE_US = 4000, STALE_US = 50000, MAX_FRAME = 256, UNLOCK_US = 500000 };
 
 struct line {
 	struct port port; /* first: a line is a port */
@@ -35,6 +37,7 @@ struct line {
 	size_t rx_len;
 	int64_t rx_first_us, rx_last_us;
 	struct sending *sendings;
+	struct timer unlock;
 };
 
 /* A frame that waits for its time, or is under way. */
@@ -257,6 +260,22 @@ on_readable(struct watch *w, uint32_t events)
 
 /* ---- the pty -------------------------------------------------------------------------------- */
 
+/* A client that was killed leaves its TIOCEXCL behind: on a pty it outlives the last close, where a
+ * real port forgets it. Nobody but root could open the line again. */
+static void
+on_unlock(struct timer *t)
+{
+	struct line *l = (struct line *)((char *)t - offsetof(struct line, unlock));
+	int exclusive = 0;
+
+	if (!ioctl(l->slave, TIOCGEXCL, &exclusive) && exclusive &&
+		!flock(l->slave, LOCK_EX | LOCK_NB)) {
+		ioctl(l->slave, TIOCNXCL);
+		flock(l->slave, LOCK_UN);
+	}
+	reactor_arm(l->port.reactor, t, t->at_us + UNLOCK_US);
+}
+
 static int
 open_pty(struct line *l)
 {
@@ -278,8 +297,10 @@ open_pty(struct line *l)
 		rc = rc ? rc : -errno;
 		reactor_close(l->port.reactor, &l->watch);
 		close(l->slave);
+		return rc;
 	}
-	return rc;
+	l->unlock.fire = on_unlock;
+	return reactor_arm(l->port.reactor, &l->unlock, reactor_now_us() + UNLOCK_US);
 }
 
 static void
@@ -290,6 +311,7 @@ close_pty(struct line *l)
 
 	while (l->sendings)
 		forget(l, l->sendings);
+	reactor_disarm(l->port.reactor, &l->unlock);
 	if (l->watch.fd < 0)
 		return;
 	if (n > 0 && (size_t)n == strlen(l->tty) && !memcmp(target, l->tty, (size_t)n))

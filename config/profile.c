@@ -35,6 +35,14 @@ profile_find(struct arena *a, const struct profile_dirs *dirs, const char *id)
 	return NULL;
 }
 
+void
+profile_enter(struct profile_loader *l, const char *key)
+{
+	bool other = key && l->base_file && !node_get(l->root, key);
+
+	l->r.file = other ? l->base_file : l->file;
+}
+
 static void
 read_group(struct profile_loader *l, const struct node *node)
 {
@@ -179,6 +187,7 @@ check_origins(struct profile_loader *l)
 	struct path path;
 	size_t i = 0;
 
+	profile_enter(l, "sources");
 	for (const struct node *n = l->d.sources->first; n; n = n->next) {
 		struct origin_draft o = {0};
 		reader_push(&l->r, &path, "sources", i++);
@@ -187,6 +196,7 @@ check_origins(struct profile_loader *l)
 		different |= first && o.origin && strcmp(first, o.origin) != 0;
 		first = first ? first : o.origin;
 	}
+	profile_enter(l, NULL);
 	if (l->d.sources->n == 0)
 		reader_error(&l->r, l->d.sources, "sources", "P032", "at least one is needed");
 	else if (two && !different)
@@ -202,12 +212,14 @@ check_list(struct profile_loader *l, const struct node *list, const char *name,
 	struct path path;
 	size_t i = 0;
 
+	profile_enter(l, name);
 	for (const struct node *n = list ? list->first : NULL; n; n = n->next) {
 		memset(draft, 0, size);
 		reader_push(&l->r, &path, name, i++);
 		keys_read(&l->r, table, n, draft);
 		reader_pop(&l->r);
 	}
+	profile_enter(l, NULL);
 }
 
 static void
@@ -367,7 +379,7 @@ read_base(struct profile_loader *l, struct yaml *base, const struct profile_dirs
 			"\"%.48s\" itself extends another; one level only", id);
 		return -1;
 	}
-	l->r.file = path;
+	l->base_file = l->r.file = path;
 	read_drafts(l, base->root, false);
 	l->r.file = l->file;
 	return 0;

@@ -309,8 +309,11 @@ read_rules(struct profile_loader *l)
 	const struct rule_scope scope = {
 		.self = l, .find_point = scope_find, .names = scope_names, .profile = true};
 
+	profile_enter(l, "alarms");
 	rules_read_alarms(&l->r, &scope, l->d.alarms, &out->faults, &out->n_faults);
+	profile_enter(l, "usage");
 	rules_read_usage(&l->r, &scope, l->d.usage, &out->usage, &out->n_usage);
+	profile_enter(l, NULL);
 }
 
 static void
@@ -352,7 +355,6 @@ profile_check(struct profile_loader *l)
 		check_cycle(l, &l->points[i]);
 	}
 	check_overlaps(l);
-	l->r.file = l->file;
 	read_rules(l);
 	store_points(l);
 }

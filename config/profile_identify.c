@@ -91,10 +91,12 @@ profile_identify(struct profile_loader *l)
 
 	if (!list)
 		return;
+	profile_enter(l, "identify");
 	regs->identify = arena_array(l->r.arena, list->n, sizeof *regs->identify);
 	for (const struct node *child = list->first; child; child = child->next) {
 		reader_push(&l->r, &path, "identify", regs->n_identify);
 		read_one(l, child, &regs->identify[regs->n_identify++]);
 		reader_pop(&l->r);
 	}
+	profile_enter(l, NULL);
 }

@@ -22,7 +22,12 @@ struct profile_loader {
 	size_t n_points;
 	const struct node *root; /* of the file itself, not of the one it extends */
 	const char *file;
+	const char *base_file; /* of the one that it extends; NULL: none */
 };
+
+/* Problems of this key's value are of the file that it came from: with `extends`, maybe of the
+ * other one. NULL key: of the file itself. */
+void profile_enter(struct profile_loader *l, const char *key);
 
 /* Where profiles are looked for, in order; NULL entries are skipped. */
 struct profile_dirs {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* source.c -- one source of a machine: its driver, bus, profile and points */
+#include <dirent.h>
 #include <string.h>
 
 #include "config/loader.h"
@@ -52,6 +53,43 @@ check_keys(struct loader *l, const struct node *node, const struct driver *drive
 	}
 }
 
+/* Ids of the profiles in a directory, added to what is there. */
+static size_t
+list_profiles(struct loader *l, const char *dir, const char **ids, size_t n, size_t max)
+{
+	DIR *d = dir ? opendir(dir) : NULL;
+	struct dirent *entry;
+
+	while (d && n < max && (entry = readdir(d))) {
+		size_t len = strlen(entry->d_name);
+		if (len > 5 && strcmp(entry->d_name + len - 5, ".yaml") == 0)
+			ids[n++] = arena_copy(&l->scratch, entry->d_name, len - 5);
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void
+complain_missing(struct loader *l, const struct node *at, const char *id)
+{
+	enum { IDS_MAX = 500 };
+	const char *ids[IDS_MAX + 1] = {NULL};
+	char where[512] = "";
+	size_t len = 0, n = 0;
+
+	for (size_t i = 0; i < l->dirs.n && len < sizeof where; i++) {
+		if (!l->dirs.dirs[i])
+			continue;
+		len += (size_t)snprintf(
+			where + len, sizeof where - len, "%s%s", len ? ", " : "", l->dirs.dirs[i]);
+		n = list_profiles(l, l->dirs.dirs[i], ids, n, IDS_MAX);
+	}
+	reader_error(&l->r, at, "profile", NULL, "profile \"%.48s\" not found in %s%s", id, where,
+		profile_id_ok(id) ? reader_hint(&l->r, id, ids)
+				  : "; a profile's id is 3 to 48 of a-z 0-9 -");
+}
+
 static struct used_profile *
 load_profile(struct loader *l, const struct node *at, const char *id)
 {
@@ -60,14 +98,7 @@ load_profile(struct loader *l, const struct node *at, const char *id)
 
 	*used = (struct used_profile){.id = id};
 	if (!path) {
-		char where[512] = "";
-		size_t len = 0;
-		for (size_t i = 0; i < l->dirs.n && len < sizeof where; i++)
-			if (l->dirs.dirs[i])
-				len += (size_t)snprintf(where + len, sizeof where - len, "%s%s",
-					len ? ", " : "", l->dirs.dirs[i]);
-		reader_error(&l->r, at, "profile", NULL, "profile \"%.48s\" not found in %s%s", id,
-			where, profile_id_ok(id) ? "" : "; a profile's id is 3 to 48 of a-z 0-9 -");
+		complain_missing(l, at, id);
 		return used;
 	}
 	used->file = profile_read(

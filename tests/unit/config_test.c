@@ -147,7 +147,7 @@ static const struct mistake mistakes[] = {
 	{10, 38, "is not defined; did you mean \"line\"",
 		HEAD BUSES MACHINE
 		"      - {id: s, driver: modbus, bus: lime, profile: eastron-sdm120}\n"},
-	{10, 53, "not found in",
+	{10, 53, "did you mean \"eastron-sdm120\"",
 		HEAD BUSES MACHINE
 		"      - {id: s, driver: modbus, bus: line, profile: eastron-sdm}\n"},
 	{10, 78, "did you mean \"power_w\"",

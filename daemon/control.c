@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config/hint.h"
 #include "config/json.h"
 #include "daemon/clock.h"
 #include "daemon/gateway.h"
@@ -51,6 +52,7 @@ struct job {
 	char buf[JOB_BYTES];
 	/* read */
 	const struct source *source;
+	enum language language;
 	uint8_t unit;
 	/* scan */
 	unsigned to;
@@ -277,6 +279,18 @@ out:
 	return rc;
 }
 
+static void
+put_hint(struct job *job, int rc)
+{
+	char hint[512];
+	struct hint_facts facts = {
+		.fail = device_fail(rc), .bus = job->source->bus, .source = job->source->config};
+	if (rc == 0)
+		return;
+	hint_write(hint, sizeof(hint), job->language, &facts);
+	json_put_string(&job->out, "hint", hint);
+}
+
 static int
 step_read(struct line_job *line, struct link *link, struct pollset *set)
 {
@@ -292,6 +306,7 @@ step_read(struct line_job *line, struct link *link, struct pollset *set)
 		int rc = read_groups(job, set->units[i]->device, set->profiles[i]);
 		json_close(&job->out, ']');
 		json_put_string(&job->out, "error", rc < 0 ? fail_name(device_fail(rc)) : NULL);
+		put_hint(job, rc);
 		json_close(&job->out, '}');
 		return 0;
 	}
@@ -375,6 +390,7 @@ read_source(struct gateway *g, struct asked *r, const struct source *s)
 	if (!job)
 		return;
 	job->source = s;
+	job->language = g->config->language;
 	job->unit = (uint8_t)s->config->unit;
 	job->line.step = step_read;
 	job->line.cost_us = 1000000;

@@ -317,8 +317,20 @@ on_trouble(void *arg, const char *topic, int reason, const char *what)
 /* ---- time ---------------------------------------------------------------------------------- */
 
 static void
+tick_source(struct gateway *g, struct source *s, int64_t now_us)
+{
+	unsigned outcome = source_tick(s, now_us, clock_wall_ms());
+	if (outcome & OUTCOME_SOURCE)
+		tell_source(g, s, 0);
+	if (outcome & OUTCOME_STATE)
+		publish_state_now(g, s->machine, now_us);
+}
+
+static void
 tick_machine(struct gateway *g, struct machine *m, int64_t now_us)
 {
+	for (size_t i = 0; i < m->n_sources; i++)
+		tick_source(g, m->sources[i], now_us);
 	if (!m->dirty || !m->decided || now_us < m->next_state_us)
 		return;
 	m->dirty = false;

@@ -51,11 +51,25 @@ make_deadbands(struct source *s)
 	return 0;
 }
 
+static int64_t
+shortest_period_us(const struct source_config *c)
+{
+	const struct profile *p = &c->profile->regs;
+	int64_t best = 0;
+	for (size_t i = 0; i < p->n_groups; i++) {
+		int64_t ms = p->groups[i].period_ms;
+		if (ms > 0 && (best == 0 || ms < best))
+			best = ms;
+	}
+	return (c->interval_ms ? c->interval_ms : c->continuous ? 0 : best) * 1000;
+}
+
 static int
 make_points(struct source *s)
 {
 	const struct profile *profile = &s->config->profile->regs;
 	s->n_slots = profile->n_points;
+	s->period_us = shortest_period_us(s->config);
 	s->slots = malloc(s->n_slots * sizeof(*s->slots) + 1);
 	s->points = malloc(s->n_slots * sizeof(*s->points) + 1);
 	s->states = calloc(s->n_slots + 1, sizeof(*s->states));
@@ -133,12 +147,34 @@ is_final(const struct source *s, enum fail fail)
 	}
 }
 
+/* Three polls in a row, and long enough that it is not a hiccup. A poll that fell due and was not
+ * made because the unit is silent has brought nothing either. */
 static bool
 counts_as_dead(const struct source *s, int64_t now_us)
 {
 	bool tcp = s->bus && s->bus->type == BUS_MODBUS_TCP;
-	return s->failures >= FAILURES_TO_OFFLINE &&
-	       now_us - s->last_ok_us >= (tcp ? TCP_OFFLINE_US : SERIAL_OFFLINE_US);
+	int64_t silent_us = now_us - s->last_ok_us;
+	if (silent_us < (tcp ? TCP_OFFLINE_US : SERIAL_OFFLINE_US) || s->failures == 0)
+		return false;
+	return s->failures >= FAILURES_TO_OFFLINE ||
+	       silent_us >= FAILURES_TO_OFFLINE * s->period_us;
+}
+
+static unsigned
+becomes_dead(struct source *s, int64_t now_ms)
+{
+	s->ok = false;
+	s->decided = true;
+	s->since_ms = now_ms;
+	return OUTCOME_SOURCE | OUTCOME_STATE;
+}
+
+unsigned
+source_tick(struct source *s, int64_t now_us, int64_t now_ms)
+{
+	if ((s->decided && !s->ok) || !counts_as_dead(s, now_us))
+		return 0;
+	return becomes_dead(s, now_ms);
 }
 
 static unsigned
@@ -158,12 +194,8 @@ take_failure(struct source *s, const struct reading *r, int64_t now_us)
 		s->states[i].was_published = false;
 	}
 	bool dead = is_final(s, r->fail) || counts_as_dead(s, now_us);
-	if (dead && (s->ok || !s->decided)) {
-		s->ok = false;
-		s->decided = true;
-		s->since_ms = r->ts_ms;
-		return outcome | OUTCOME_SOURCE | OUTCOME_STATE;
-	}
+	if (dead && (s->ok || !s->decided))
+		return outcome | becomes_dead(s, r->ts_ms);
 	if (!s->ok && s->decided && first) /* another reason than before: people look at it */
 		outcome |= OUTCOME_STATE;
 	return outcome;

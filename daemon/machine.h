@@ -34,6 +34,7 @@ struct source {
 	bool ok;
 	bool told; /* the message with `errors` for all points has been made */
 	unsigned failures;
+	int64_t period_us; /* of its fastest group */
 	uint8_t fail, exception;
 	int64_t last_ok_us;    /* CLOCK_MONOTONIC; of the start if never */
 	int64_t at_ms;         /* CLOCK_REALTIME of the last good poll, 0: never */
@@ -84,6 +85,10 @@ void source_rebase(
 /* Takes one reading; `points` as device_group_points() gives them. Returns outcome bits. */
 unsigned source_take(
 	struct source *s, const struct reading *r, const uint16_t *points, int64_t now_us);
+/* Decides by the time that passed: a silent unit on a loaded line is probed so rarely that three
+ * failures take long, but its polls that fell due meanwhile brought nothing either. Returns
+ * outcome bits. To be called once a second. */
+unsigned source_tick(struct source *s, int64_t now_us, int64_t now_ms);
 /* Decides without a reading: sources that nobody polls. */
 void source_fail(struct source *s, enum fail fail, int64_t now_ms);
 /* Recomputes availability; true if it changed. */

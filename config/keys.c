@@ -245,6 +245,22 @@ unknown_key(struct reader *r, const struct key_table *table, const struct node *
 		key->text, *hint ? hint : "; known are ", *hint ? "" : allowed);
 }
 
+/* Before anything is read: what is wrong or missing then has its default. */
+static void
+set_defaults(struct reader *r, const struct key_table *table, void *out)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct key *key = &table->keys[i];
+		void *field = (char *)out + key->offset;
+		struct node def = {.kind = NODE_SCALAR, .plain = true, .text = key->def};
+		if (key->type == KEY_MAP)
+			set_defaults(r, key->sub, field);
+		else if (key->def)
+			read_value[key->type](r, key, &def, field);
+	}
+}
+
+/* A map that is missing may have keys that must not. */
 static void
 missing_key(struct reader *r, const struct key *key, const struct node *map, void *field)
 {
@@ -256,9 +272,6 @@ missing_key(struct reader *r, const struct key *key, const struct node *map, voi
 	} else if (key->flags & KEY_REQUIRED) {
 		reader_error(
 			r, map, NULL, reader_code(r, NULL, "P003"), "\"%s\" is missing", key->name);
-	} else if (key->def) {
-		struct node def = {.kind = NODE_SCALAR, .plain = true, .text = key->def};
-		read_value[key->type](r, key, &def, field);
 	}
 }
 
@@ -267,6 +280,8 @@ keys_read(struct reader *r, const struct key_table *table, const struct node *ma
 {
 	const struct node *found[KEYS_MAX] = {NULL};
 
+	if (!r->overlay)
+		set_defaults(r, table, out);
 	if (map->kind != NODE_MAP) {
 		reader_error(r, map, NULL, reader_code(r, NULL, "P003"),
 			"must be a map: lines of \"key: value\", or { … }");

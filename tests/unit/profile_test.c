@@ -388,6 +388,25 @@ alarms_and_usage_are_kept(void **state)
 	profile_free(p);
 }
 
+/* What is wrong has its default, so that the rest can be judged; align 0 would divide by zero. */
+static void
+a_bad_limit_does_not_spoil_the_rest(void **state)
+{
+	static const char *const limits[] = {
+		"limits: {align: x}\n", "limits: 5\n", "limits: [1]\n"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct problems problems = {0};
+		char text[512];
+		snprintf(text, sizeof text, "schema: 1\nid: test-device\n%spoints:\n%s", limits[i],
+			ONE);
+		assert_null(load(text, &problems));
+		assert_true(problems.errors > 0);
+		problems_free(&problems);
+	}
+}
+
 static void
 a_big_file_is_refused(void **state)
 {
@@ -416,6 +435,7 @@ main(void)
 		cmocka_unit_test(decimals_show_the_resolution),
 		cmocka_unit_test(extends_takes_the_other_and_changes_it),
 		cmocka_unit_test(alarms_and_usage_are_kept),
+		cmocka_unit_test(a_bad_limit_does_not_spoil_the_rest),
 		cmocka_unit_test(a_big_file_is_refused),
 	};
 

@@ -48,6 +48,7 @@ struct command {
 struct node {
 	int protocol; /* MQTT_PROTOCOL_V5 or _V311; 0: not chosen yet */
 	bool v5_accepted;
+	bool refused_version;   /* by its last CONNACK */
 	unsigned silent_closes; /* in a row: closed by it before any CONNACK */
 	int64_t since_us;       /* this protocol */
 };
@@ -488,6 +489,8 @@ connect_once(struct uplink *u)
 		rc = session(u);
 	if (rc == MOSQ_ERR_CONN_LOST && !u->connack_seen && !u->error[0])
 		u->node->silent_closes++;
+	if (u->connack_seen)
+		u->node->refused_version = u->reason == 0x84;
 	if (rc != MOSQ_ERR_SUCCESS)
 		fail(u, rc);
 	say_goodbye(u);
@@ -509,7 +512,7 @@ choose_protocol(struct uplink *u)
 		n->protocol = fixed[u->mqtt->protocol];
 		return;
 	}
-	bool refused = u->reason == 0x84 || n->silent_closes >= 3;
+	bool refused = n->refused_version || n->silent_closes >= 3;
 	int wanted = n->protocol;
 	if (!wanted)
 		wanted = MQTT_PROTOCOL_V5;
@@ -522,6 +525,7 @@ choose_protocol(struct uplink *u)
 	n->protocol = wanted;
 	n->since_us = now_us;
 	n->silent_closes = 0;
+	n->refused_version = false;
 }
 
 static void

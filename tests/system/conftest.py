@@ -18,6 +18,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 
+import fakebroker
 import schemas
 
 TOP = Path(__file__).resolve().parents[2]
@@ -140,10 +141,10 @@ class Broker:
         self.url = f"mqtt://127.0.0.1:{port}"
         self.process = None
 
-    def start(self, extra=""):
+    def start(self, extra="", anonymous="true"):
         conf = self.folder / f"mosquitto-{self.port}.conf"
-        conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
-                        f"persistence false\nmax_queued_messages 0\nmax_inflight_messages 0\n"
+        conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous {anonymous}\n"
+                        f"{'user root' if os.geteuid() == 0 else ''}\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\n"
                         f"{extra}\n")
         self.process = self.spawn(f"mosquitto-{self.port}", [find_mosquitto(), "-c", conf])
         wait_until(lambda: is_listening(self.port), what="mosquitto listens")
@@ -164,6 +165,29 @@ def find_mosquitto():
 def broker(spawn, tmp_path):
     """A running mosquitto on a free port; .url, .port, .stop(), .kill(), .start()."""
     return Broker(spawn, tmp_path, take_free_port()).start()
+
+
+@pytest.fixture
+def fake_broker():
+    """fake_broker(script, …) -> fakebroker.FakeBroker; what its scripts asserted counts."""
+    opened = []
+
+    def start(*scripts):
+        opened.append(fakebroker.FakeBroker(*scripts))
+        return opened[-1]
+
+    yield start
+    for broker in opened:
+        broker.close()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A folder with what mkcerts.sh makes."""
+    folder = tmp_path_factory.mktemp("certs")
+    subprocess.run([TOP / "tests" / "system" / "mkcerts.sh", folder], check=True)
+    folder.chmod(0o755)
+    return folder
 
 
 class Message:

@@ -113,12 +113,23 @@ use_config(struct uplink *u, struct mqtt_config *mqtt)
 static void
 take_renewed(struct uplink *u)
 {
-	pthread_mutex_lock(&u->lock);
+	pthread_mutex_lock(&u->lock); /* uplink_update() looks at u->mqtt meanwhile */
 	struct mqtt_config *renewed = u->renewed;
 	u->renewed = NULL;
-	pthread_mutex_unlock(&u->lock);
 	if (renewed && use_config(u, renewed) < 0)
 		mqtt_free(renewed); /* out of memory: the old one goes on */
+	else if (renewed)
+		u->attempt = 0;
+	pthread_mutex_unlock(&u->lock);
+}
+
+static bool
+is_renewed(struct uplink *u)
+{
+	pthread_mutex_lock(&u->lock);
+	bool yes = u->renewed != NULL;
+	pthread_mutex_unlock(&u->lock);
+	return yes;
 }
 
 /* ---- mail ---------------------------------------------------------------------------------- */
@@ -546,7 +557,7 @@ wait_stopping(struct uplink *u, int64_t ms)
 	for (;;) {
 		int64_t left = (until - clock_mono_us()) / 1000;
 		struct pollfd fd = {.fd = u->wake_fd, .events = POLLIN};
-		if (left <= 0 || atomic_load(&u->stop))
+		if (left <= 0 || atomic_load(&u->stop) || is_renewed(u))
 			return;
 		atomic_store_explicit(&u->alive_us, clock_mono_us(), memory_order_relaxed);
 		if (poll(&fd, 1, left > 1000 ? 1000 : (int)left) > 0 &&
@@ -564,8 +575,8 @@ after_connection(struct uplink *u, bool was_up)
 	if (stable)
 		u->attempt = 0;
 	tell_down(u);
-	if (atomic_exchange(&u->reconnect, false))
-		return;
+	if (is_renewed(u))
+		return; /* what it was told anew is tried at once */
 	u->broker = (u->broker + 1) % (unsigned)u->mqtt->n_brokers;
 	if (u->broker != 0 && !was_up)
 		return; /* the next node at once; a pause after each round */
@@ -583,6 +594,7 @@ run(void *arg)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	while (!atomic_load(&u->stop)) {
 		int64_t before = u->up_since_us;
+		atomic_store(&u->reconnect, false);
 		take_renewed(u);
 		u->node = &u->nodes[u->broker];
 		choose_protocol(u);
@@ -647,7 +659,7 @@ uplink_update(struct uplink *u, const struct mqtt_config *mqtt)
 {
 	struct mqtt_config *copy = mqtt_copy(mqtt);
 	pthread_mutex_lock(&u->lock);
-	/* u->mqtt is replaced by the thread only while `renewed` is set, so it holds still here. */
+	/* u->mqtt is replaced under the lock, so it holds still here. */
 	if (copy && mqtt_same(u->renewed ? u->renewed : u->mqtt, copy)) {
 		mqtt_free(copy);
 		copy = NULL;

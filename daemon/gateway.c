@@ -216,6 +216,7 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 	g->mqtt.since_ms = clock_wall_ms();
 	g->mqtt.connects++;
 	g->mqtt.error[0] = '\0';
+	g->mqtt.n_told = 0;
 	log_info("mqtt: connected to %s (MQTT %s)", e->broker, e->protocol == 5 ? "5" : "3.1.1");
 	if (!e->retain_available)
 		log_warning("mqtt: this broker keeps no retained messages; state and availability "
@@ -229,14 +230,28 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 	health_changed(g);
 }
 
+/* Each way in which each broker fails is told once until one of them is back. */
+static void
+tell_down(struct gateway *g, const struct uplink_event *e)
+{
+	char line[sizeof(g->mqtt.told[0])];
+	const size_t max = sizeof(g->mqtt.told) / sizeof(g->mqtt.told[0]);
+	snprintf(line, sizeof(line), "%.80s: %s", e->broker,
+		e->error[0] ? e->error : "connection lost");
+	for (size_t i = 0; i < g->mqtt.n_told; i++)
+		if (strcmp(g->mqtt.told[i], line) == 0)
+			return;
+	if (g->mqtt.n_told == max)
+		return;
+	memcpy(g->mqtt.told[g->mqtt.n_told++], line, sizeof(line));
+	log_warning("mqtt: %s; trying again", line);
+}
+
 static void
 on_down(struct gateway *g, const struct uplink_event *e)
 {
-	bool same = !g->mqtt.up && strcmp(g->mqtt.error, e->error) == 0;
 	outbox_disconnected(g->outbox);
-	if (!same) /* told once, not at each attempt */
-		log_warning("mqtt: %s: %s; trying again", e->broker,
-			e->error[0] ? e->error : "connection lost");
+	tell_down(g, e);
 	if (g->mqtt.up || g->mqtt.since_ms == 0)
 		g->mqtt.since_ms = clock_wall_ms();
 	g->mqtt.up = false;

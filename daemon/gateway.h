@@ -77,6 +77,9 @@ struct gateway {
 		int64_t since_ms;
 		uint64_t connects;
 		char error[128];
+		/* What was said about brokers that are away, so that it is said once. */
+		char told[8][160];
+		size_t n_told;
 		int64_t lookout_until_us; /* retained topics of others are looked at until then */
 	} mqtt;
 	char **orphans; /* machines at the broker that are ours and not configured */

@@ -461,11 +461,16 @@ session(struct uplink *u)
 	return rc;
 }
 
-/* DISCONNECT, so that the broker does not publish the will. */
+/* DISCONNECT, so that the broker does not publish the will; unless the daemon ends and something,
+ * perhaps `offline`, was not acknowledged: then the will must say it. */
 static void
 say_goodbye(struct uplink *u)
 {
-	if (!u->up || mosquitto_disconnect_v5(u->mosq, 0, NULL) != MOSQ_ERR_SUCCESS)
+	bool will = atomic_load(&u->stop) && u->n_flights > 0;
+	if (!u->up || (will && u->node->protocol != MQTT_PROTOCOL_V5))
+		return;
+	int reason = will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : MQTT_RC_NORMAL_DISCONNECTION;
+	if (mosquitto_disconnect_v5(u->mosq, reason, NULL) != MOSQ_ERR_SUCCESS)
 		return;
 	int64_t until = clock_mono_us() + 500000;
 	while (mosquitto_socket(u->mosq) >= 0 && mosquitto_want_write(u->mosq) &&

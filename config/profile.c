@@ -453,7 +453,8 @@ profile_read(const struct profile_text *what, const struct profile_dirs *dirs,
 	struct problems *problems, uint64_t *hash)
 {
 	struct memory *memory = calloc(1, sizeof *memory);
-	struct profile_loader l = {.file = what->file};
+	/* What a profile leaves open is tried: drivers/plan.h. */
+	struct profile_loader l = {.file = what->file, .d.limits.max_hole = -1};
 	struct arena scratch;
 	struct yaml y, base = {0};
 	size_t errors = problems->errors;

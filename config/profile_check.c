@@ -94,10 +94,12 @@ reach(const struct reg_point *a, const struct reg_point *b)
 	return (end_a > end_b ? end_a : end_b) - start;
 }
 
-static bool
-is_bit_table(enum table table)
+int
+profile_most(const struct profile_limits *limits, enum table table)
 {
-	return table == TABLE_COIL || table == TABLE_DISCRETE;
+	if (table == TABLE_COIL || table == TABLE_DISCRETE)
+		return limits->max_bits > 0 ? limits->max_bits : 2000;
+	return limits->max_regs > 0 ? limits->max_regs : 125;
 }
 
 /* Both must come from one request. */
@@ -106,7 +108,7 @@ check_together(struct profile_loader *l, const struct point_draft *d,
 	const struct point_draft *other, const char *key)
 {
 	const struct profile_limits *limits = &l->d.limits;
-	int most = is_bit_table(d->p.table) ? limits->max_bits : limits->max_regs;
+	int most = profile_most(limits, d->p.table);
 
 	if (d->p.table != other->p.table)
 		reader_error(&l->r, at(d, key), key, "P016",
@@ -250,7 +252,7 @@ read_exact(struct profile_loader *l, size_t group, const struct node *node, stru
 	out->group = (unsigned)group;
 	out->start = (uint16_t)e.start;
 	out->count = (uint16_t)e.count;
-	int most = is_bit_table(out->table) ? limits->max_bits : limits->max_regs;
+	int most = profile_most(limits, out->table);
 	if (e.count > most || e.start + e.count > 65536)
 		reader_error(&l->r, node, "exact", "P026",
 			"%d + %d passes the limit of %d or the table", e.start, e.count, most);

@@ -41,9 +41,10 @@ settle_register(struct profile_loader *l, const struct node *node, struct identi
 			&l->r, node, NULL, "P003", "needs address, and count if it is a string");
 	if (d->address + p->count > 65536)
 		reader_error(&l->r, node, "address", "P009", "passes the end of the table");
-	if (p->count > l->d.limits.max_regs)
+	int most = profile_most(&l->d.limits, p->table);
+	if (p->count > most)
 		reader_error(&l->r, node, "count", "P011", "%d registers are more than max_regs %d",
-			p->count, l->d.limits.max_regs);
+			p->count, most);
 	profile_raws(l, d->any_of, "any_of", type, &d->i.any_of, &d->i.n_any_of);
 	bool is_text = p->type == REG_STRING;
 	if (is_text ? !d->i.contains && !d->i.regex : !d->i.n_any_of)

@@ -55,6 +55,10 @@ bool profile_raws(struct profile_loader *l, const struct node *list, const char 
 	const struct reg_type_facts *type, uint64_t **out, size_t *n);
 int profile_decimals(double scale);
 
+/* How many registers or bits one request of this table may hold: the profile's limit, or the
+ * protocol's where it leaves that open. */
+int profile_most(const struct profile_limits *limits, enum table table);
+
 /* profile_check.c: everything that needs more than one point. */
 void profile_check(struct profile_loader *l);
 /* profile_identify.c */

@@ -87,9 +87,10 @@ settle_address(struct profile_loader *l, struct point_draft *d)
 		reader_error(r, node, "address", "P013",
 			"address %" PRId64 " and count %d must be multiples of align %d", d->wire,
 			d->p.count, align);
-	if (d->p.count > l->d.limits.max_regs)
+	int most = profile_most(&l->d.limits, d->p.table);
+	if (d->p.count > most)
 		reader_error(r, at(d, "count"), "count", "P011",
-			"%d registers are more than max_regs %d", d->p.count, l->d.limits.max_regs);
+			"%d registers are more than max_regs %d", d->p.count, most);
 }
 
 static void

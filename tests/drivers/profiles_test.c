@@ -95,7 +95,8 @@ check_limits(
 	struct golden_link *g, const uint8_t *req, enum table table, unsigned start, unsigned count)
 {
 	const struct profile_limits *limits = &g->profile->limits;
-	unsigned most = (unsigned)(is_bits(table) ? limits->max_bits : limits->max_regs);
+	unsigned said = (unsigned)(is_bits(table) ? limits->max_bits : limits->max_regs);
+	unsigned most = said > 0 ? said : is_bits(table) ? 2000 : 125; /* else the protocol's */
 	unsigned align = limits->align > 0 && !is_bits(table) ? (unsigned)limits->align : 1;
 
 	if (g->broken[0] != '\0')

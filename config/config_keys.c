@@ -414,7 +414,6 @@ static const struct key config_keys[] = {
 	{.name = "clock", .type = KEY_MAP, .sub = &clock_table, .doc = "trust in the clock"},
 	{.name = "control",
 		.type = KEY_STRING,
-		.flags = KEY_RESTART,
 		.offset = AT(c.control),
 		.shown = "`$RUNTIME_DIRECTORY/control`, else /run/labpulse/control",
 		.doc = "path of the socket that `labpulse` talks to"},

@@ -7,11 +7,11 @@
 
 struct hint_facts {
 	enum fail fail;
-	unsigned exception;         /* with FAIL_EXCEPTION */
-	const struct bus_config *bus; /* NULL: none */
+	unsigned exception;                 /* with FAIL_EXCEPTION */
+	const struct bus_config *bus;       /* NULL: none */
 	const struct source_config *source; /* NULL: the bus as a whole */
-	const char *holder;         /* FAIL_IN_USE: "octoprint (pid 812)", or "" */
-	const char *detail;         /* FAIL_IDENTITY: what the device says it is, or "" */
+	const char *holder;                 /* FAIL_IN_USE: "octoprint (pid 812)", or "" */
+	const char *detail;                 /* FAIL_IDENTITY: what the device says it is, or "" */
 };
 
 /* One or two sentences that name the thing to touch: "No answer from unit 5 on

@@ -21,8 +21,8 @@ struct json {
 
 void json_init(struct json *j, char *buf, size_t size);
 /* Keys are written as they are: they must need no escaping. NULL key: an element of an array. */
-void json_open(struct json *j, const char *key, char bracket); /* '{' or '[' */
-void json_close(struct json *j, char bracket);                 /* '}' or ']' */
+void json_open(struct json *j, const char *key, char bracket);        /* '{' or '[' */
+void json_close(struct json *j, char bracket);                        /* '}' or ']' */
 void json_put_string(struct json *j, const char *key, const char *s); /* NULL s: null */
 void json_put_int(struct json *j, const char *key, int64_t i);
 void json_put_uint(struct json *j, const char *key, uint64_t u);

@@ -50,8 +50,8 @@ ask(struct link *link, uint8_t unit, const struct ask_times *times, const uint8_
 }
 
 int
-ask_read(struct link *link, uint8_t unit, const struct ask_times *times,
-	const struct request *req, uint16_t *words, unsigned *exception)
+ask_read(struct link *link, uint8_t unit, const struct ask_times *times, const struct request *req,
+	uint16_t *words, unsigned *exception)
 {
 	bool bits = req->table == TABLE_COIL || req->table == TABLE_DISCRETE;
 	size_t bytes = bits ? (req->count + 7u) / 8 : req->count * 2u;
@@ -104,8 +104,7 @@ take_objects(const uint8_t *rsp, size_t n, char *buf, size_t size)
 }
 
 void
-ask_identity(
-	struct link *link, uint8_t unit, const struct ask_times *times, char *buf, size_t size)
+ask_identity(struct link *link, uint8_t unit, const struct ask_times *times, char *buf, size_t size)
 {
 	static const uint8_t identification[] = {43, 14, 1, 0}, server_id[] = {17};
 	uint8_t rsp[PDU_MAX];

@@ -14,8 +14,8 @@ struct ask_times {
 int ask_read(struct link *link, uint8_t unit, const struct ask_times *times,
 	const struct request *req, uint16_t *words, unsigned *exception);
 /* What the unit says it is: FC 43/14, else FC 17; "" if it does not say. */
-void ask_identity(struct link *link, uint8_t unit, const struct ask_times *times, char *buf,
-	size_t size);
+void ask_identity(
+	struct link *link, uint8_t unit, const struct ask_times *times, char *buf, size_t size);
 /* "coil", "discrete", "holding", "input" <-> enum table; -1: none of them. */
 int ask_table(const char *word);
 const char *ask_table_name(enum table table);

@@ -13,7 +13,8 @@
 struct lane {
 	struct message *first, **last;
 	size_t n, bytes, max_bytes;
-	int64_t paused_until_us, pause_us;
+	int64_t paused_until_us;
+	int64_t quota_until_us, pause_us; /* the broker's quota: until then, and how long */
 	uint64_t dropped;
 };
 
@@ -369,7 +370,7 @@ outbox_connected(struct outbox *o, unsigned window)
 	o->window = window ? window : 1;
 	o->burst = 0;
 	for (size_t i = 0; i < LANE_COUNT; i++)
-		o->lanes[i].paused_until_us = o->lanes[i].pause_us = 0;
+		o->lanes[i].paused_until_us = o->lanes[i].quota_until_us = o->lanes[i].pause_us = 0;
 	/* Listed anew, so that they go in the order in which they were added. */
 	o->changed = NULL;
 	o->changed_last = &o->changed;
@@ -427,12 +428,16 @@ settled(struct outbox *o, struct message *m)
 		outbox_mark(o, r);
 }
 
+/* Doubles once per pause: a whole window that is refused is one refusal. */
 static int64_t
-quota_pause(struct lane *l)
+quota_pause(struct lane *l, int64_t now_us)
 {
+	if (now_us < l->quota_until_us)
+		return l->quota_until_us - now_us;
 	l->pause_us = l->pause_us ? l->pause_us * 2 : MINUTE_US / 2;
 	if (l->pause_us > 10 * MINUTE_US)
 		l->pause_us = 10 * MINUTE_US;
+	l->quota_until_us = now_us + l->pause_us;
 	return l->pause_us;
 }
 
@@ -453,7 +458,7 @@ refuse(struct outbox *o, struct message *m, enum verdict verdict, const char *wh
 	if (verdict == VERDICT_PAUSE)
 		pause_lane(o, m, now_us, 15 * MINUTE_US);
 	else if (verdict == VERDICT_QUOTA)
-		pause_lane(o, m, now_us, quota_pause(&o->lanes[m->lane]));
+		pause_lane(o, m, now_us, quota_pause(&o->lanes[m->lane], now_us));
 	else if (verdict == VERDICT_RETRY)
 		pause_lane(o, m, now_us, m->retained ? MINUTE_US : m->tries * MINUTE_US / 12);
 	keep(o, m);

@@ -7,6 +7,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 VERSION := 0.1.0
 
 PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd
@@ -164,8 +165,8 @@ install: all ## DESTDIR and PREFIX as usual
 	install -m 755 $(BUILD)/labpulse $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/profiles/*.yaml $(DESTDIR)$(PREFIX)/share/labpulse/profiles/
 	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/labpulse/
-	sed 's|@PREFIX@|$(PREFIX)|g' systemd/labpulsed.service.in \
-	  > $(DESTDIR)$(UNITDIR)/labpulsed.service
+	sed 's|/usr/|$(PREFIX)/|' systemd/labpulsed.service > $(DESTDIR)$(UNITDIR)/labpulsed.service
+	install -D -m 644 systemd/labpulse.sysusers $(DESTDIR)$(SYSUSERSDIR)/labpulse.conf
 	[ -e $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml ] || \
 	  install -m 640 config/labpulse.yaml $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml
 

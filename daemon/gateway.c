@@ -277,6 +277,13 @@ on_message(struct gateway *g, struct message *m, int64_t now_us)
 		uplink_reconnect(g->uplink);
 }
 
+static void
+pump(struct gateway *g, int64_t now_us)
+{
+	outbox_pump(g->outbox, now_us);
+	uplink_flush(g->uplink);
+}
+
 void
 gateway_mail(void *arg)
 {
@@ -302,13 +309,13 @@ gateway_mail(void *arg)
 			break;
 		}
 	}
-	outbox_pump(g->outbox, now_us);
+	pump(g, now_us);
 }
 
 void
 gateway_pump(struct gateway *g)
 {
-	outbox_pump(g->outbox, clock_mono_us());
+	pump(g, clock_mono_us());
 }
 
 static void
@@ -390,7 +397,7 @@ tick(void *arg)
 	reload_tick(g);
 	control_tick(g);
 	metrics_tick(g);
-	outbox_pump(g->outbox, now_us);
+	pump(g, now_us);
 	tell_systemd(g);
 }
 

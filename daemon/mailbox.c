@@ -21,16 +21,42 @@ mailbox_finish(struct mailbox *box)
 }
 
 void
-mailbox_post(struct mailbox *box, struct mail *mail)
+mail_batch_init(struct mail_batch *batch)
+{
+	batch->first = NULL;
+	batch->last = &batch->first;
+}
+
+void
+mail_batch_add(struct mail_batch *batch, struct mail *mail)
 {
 	mail->next = NULL;
+	*batch->last = mail;
+	batch->last = &mail->next;
+}
+
+void
+mailbox_post_batch(struct mailbox *box, struct mail_batch *batch)
+{
+	if (!batch->first)
+		return;
 	pthread_mutex_lock(&box->lock);
 	bool was_empty = box->first == NULL;
-	*box->last = mail;
-	box->last = &mail->next;
+	*box->last = batch->first;
+	box->last = batch->last;
 	pthread_mutex_unlock(&box->lock);
+	mail_batch_init(batch);
 	if (was_empty && box->wake) /* the receiver takes all at once: one wake-up is enough */
 		box->wake(box->wake_arg);
+}
+
+void
+mailbox_post(struct mailbox *box, struct mail *mail)
+{
+	struct mail_batch one;
+	mail_batch_init(&one);
+	mail_batch_add(&one, mail);
+	mailbox_post_batch(box, &one);
 }
 
 struct mail *

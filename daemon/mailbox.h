@@ -36,6 +36,14 @@ void mailbox_init(struct mailbox *box, void (*wake)(void *), void *arg);
 void mailbox_finish(struct mailbox *box);
 /* Any thread. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
+/* Several at once, for one lock and one wake-up: first collected by a thread of its own, then posted;
+ * the batch is empty again afterwards. */
+struct mail_batch {
+	struct mail *first, **last;
+};
+void mail_batch_init(struct mail_batch *batch);
+void mail_batch_add(struct mail_batch *batch, struct mail *mail);
+void mailbox_post_batch(struct mailbox *box, struct mail_batch *batch);
 /* Everything that is there, oldest first, as a list; NULL if nothing. Any thread. */
 struct mail *mailbox_take(struct mailbox *box);
 

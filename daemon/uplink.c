@@ -58,6 +58,7 @@ struct uplink {
 	struct uplink_will will;
 	struct mailbox *inbox; /* the loop's */
 	struct mailbox outgoing;
+	struct mail_batch unsent; /* the loop's: to be posted to `outgoing` */
 	int wake_fd;
 	pthread_t thread;
 	bool running;
@@ -69,6 +70,7 @@ struct uplink {
 	struct mqtt_config *renewed; /* under lock: to be used from the next connection on */
 
 	/* the thread's own */
+	struct mail_batch home; /* to be posted to `inbox` before anything blocks */
 	struct mosquitto *mosq;
 	mosquitto_property *properties; /* content type and format of JSON */
 	struct flight {
@@ -173,7 +175,7 @@ give_back(struct uplink *u, struct message *m, enum message_result result, int r
 {
 	m->result = result;
 	m->reason = reason;
-	mailbox_post(u->inbox, &m->mail);
+	mail_batch_add(&u->home, &m->mail);
 }
 
 /* ---- callbacks: on this thread, from inside mosquitto_loop_*() ----------------------------- */
@@ -210,7 +212,7 @@ on_connect(struct mosquitto *mosq, void *arg, int reason, int flags, const mosqu
 	u->error[0] = '\0';
 	if (u->node->protocol == MQTT_PROTOCOL_V5)
 		u->node->v5_accepted = true;
-	mailbox_post(u->inbox, &e->mail);
+	mail_batch_add(&u->home, &e->mail);
 }
 
 static void
@@ -270,7 +272,7 @@ on_message(struct mosquitto *mosq, void *arg, const struct mosquitto_message *in
 	e->payload[e->len] = '\0';
 	e->waiting = &u->inbound;
 	atomic_fetch_add(&u->inbound, 1);
-	mailbox_post(u->inbox, &e->mail);
+	mail_batch_add(&u->home, &e->mail);
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -426,6 +428,7 @@ serve(struct uplink *u, struct pollfd *fds)
 		rc = mosquitto_loop_read(u->mosq, 1);
 	if (rc == MOSQ_ERR_SUCCESS && (fds[0].revents & POLLOUT))
 		rc = mosquitto_loop_write(u->mosq, 1);
+	mailbox_post_batch(u->inbox, &u->home);
 	return rc;
 }
 
@@ -489,6 +492,7 @@ take_back_all(struct uplink *u)
 	u->n_flights = 0;
 	u->up = false;
 	publish_all(u); /* gives back what has not been looked at yet */
+	mailbox_post_batch(u->inbox, &u->home);
 }
 
 static void
@@ -551,7 +555,8 @@ tell_down(struct uplink *u)
 	if (!e)
 		return;
 	snprintf(e->error, sizeof(e->error), "%s", u->error);
-	mailbox_post(u->inbox, &e->mail);
+	mail_batch_add(&u->home, &e->mail);
+	mailbox_post_batch(u->inbox, &u->home);
 }
 
 static void
@@ -569,6 +574,7 @@ wait_stopping(struct uplink *u, int64_t ms)
 			read(u->wake_fd, &count, sizeof(count)) < 0)
 			return;
 		publish_all(u); /* not up: they go back */
+		mailbox_post_batch(u->inbox, &u->home);
 		run_commands(u);
 	}
 }
@@ -638,6 +644,8 @@ uplink_create(const struct mqtt_config *mqtt, const struct uplink_will *will, st
 	u->inbox = inbox;
 	pthread_mutex_init(&u->lock, NULL);
 	mailbox_init(&u->outgoing, wake, u);
+	mail_batch_init(&u->unsent);
+	mail_batch_init(&u->home);
 	mosquitto_property_add_byte(&u->properties, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
 	mosquitto_property_add_string(&u->properties, MQTT_PROP_CONTENT_TYPE, "application/json");
 	return u;
@@ -681,7 +689,13 @@ uplink_update(struct uplink *u, const struct mqtt_config *mqtt)
 void
 uplink_send(struct uplink *u, struct message *m)
 {
-	mailbox_post(&u->outgoing, &m->mail);
+	mail_batch_add(&u->unsent, &m->mail);
+}
+
+void
+uplink_flush(struct uplink *u)
+{
+	mailbox_post_batch(&u->outgoing, &u->unsent);
 }
 
 static void

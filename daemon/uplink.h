@@ -45,8 +45,10 @@ struct uplink *uplink_create(
 /* After a reload: does nothing if `mqtt` says the same as before, else reconnects with it. */
 void uplink_update(struct uplink *u, const struct mqtt_config *mqtt);
 int uplink_start(struct uplink *u); /* 0 or -errno */
-/* Lends it a message; it comes back as MAIL_MESSAGE. */
+/* Lends it a message with the next uplink_flush(); it comes back as MAIL_MESSAGE. */
 void uplink_send(struct uplink *u, struct message *m);
+/* All messages since the last time, for one wake-up of the thread. */
+void uplink_flush(struct uplink *u);
 /* QoS 1; also wildcards. For this connection only: to be repeated after each UPLINK_UP. */
 void uplink_subscribe(struct uplink *u, const char *filter);
 void uplink_unsubscribe(struct uplink *u, const char *filter);

@@ -277,7 +277,7 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	if (r->rc != 0)
 		return take_failure(s, r, now_us);
 	unsigned outcome = 0;
-	bool moved = store_all(s, r, points);
+	s->moved |= store_all(s, r, points);
 	s->last_ok_us = now_us;
 	s->at_ms = r->ts_ms;
 	s->failures = 0;
@@ -291,8 +291,10 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	s->fail = FAIL_NONE;
 	if (too_early(s, r) && !(outcome & OUTCOME_SOURCE))
 		return outcome;
-	if (moved || r->mono_us - s->published_us >= HEARTBEAT_US || (outcome & OUTCOME_SOURCE)) {
+	if (s->moved || r->mono_us - s->published_us >= HEARTBEAT_US ||
+		(outcome & OUTCOME_SOURCE)) {
 		s->published_us = r->mono_us;
+		s->moved = false;
 		remember_published(s, r, points);
 		outcome |= OUTCOME_TELEMETRY;
 	}

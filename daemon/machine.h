@@ -32,7 +32,8 @@ struct source {
 
 	bool decided; /* ok means something */
 	bool ok;
-	bool told; /* the message with `errors` for all points has been made */
+	bool moved; /* out of a deadband since the last publication */
+	bool told;  /* the message with `errors` for all points has been made */
 	unsigned failures;
 	int64_t period_us; /* of its fastest group */
 	uint8_t fail, exception;

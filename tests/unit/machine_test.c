@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* machine_test.c -- when a source is not ok, what is published of it, and what that makes of its
+ * machine; time comes as an argument */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/small_lab.h"
+
+static struct machine *m;
+static struct source *meter, *io; /* on RTU and on TCP */
+static struct lab_reading l;
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	m = machine_create(&lab_machine, &lab_config, 0);
+	if (!m)
+		return -1;
+	meter = m->sources[0];
+	io = m->sources[1];
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	machine_destroy(m);
+	lab_sources[0].interval_ms = 0;
+	lab_sources[0].deadbands = NULL;
+	lab_sources[0].n_deadbands = 0;
+	return 0;
+}
+
+static unsigned
+good(struct source *s, double at)
+{
+	return source_take(
+		s, lab_answer(&l, at, 143.2, 7, "heat"), lab_fast, (int64_t)(at * LAB_S));
+}
+
+static unsigned
+bad(struct source *s, double at, enum fail fail)
+{
+	return source_take(s, lab_failure(&l, at, fail), lab_fast, (int64_t)(at * LAB_S));
+}
+
+/* ---- ok or not ---------------------------------------------------------------------------------
+ */
+
+static void
+test_an_answer_decides_at_once(void **state)
+{
+	(void)state;
+	assert_false(meter->decided);
+	assert_int_equal(good(meter, 1), OUTCOME_TELEMETRY | OUTCOME_SOURCE | OUTCOME_STATE);
+	assert_true(meter->ok);
+	assert_int_equal(good(meter, 2), OUTCOME_TELEMETRY);
+	assert_int_equal(meter->at_ms, 2000);
+}
+
+static void
+test_three_failures_and_three_seconds(void **state)
+{
+	(void)state;
+	good(meter, 10);
+	assert_int_equal(bad(meter, 11, FAIL_TIMEOUT), OUTCOME_ERRORS); /* one message, once */
+	assert_int_equal(bad(meter, 11.5, FAIL_TIMEOUT), 0);
+	assert_int_equal(bad(meter, 12, FAIL_TIMEOUT), 0); /* three, but only 2 s */
+	assert_true(meter->ok);
+	assert_int_equal(bad(meter, 12.9, FAIL_TIMEOUT), 0);
+	assert_int_equal(bad(meter, 13, FAIL_TIMEOUT), OUTCOME_SOURCE | OUTCOME_STATE);
+	assert_false(meter->ok);
+	assert_int_equal(meter->since_ms, 13000);
+	assert_int_equal(bad(meter, 14, FAIL_TIMEOUT), 0);
+	assert_int_equal(good(meter, 20), OUTCOME_TELEMETRY | OUTCOME_SOURCE | OUTCOME_STATE);
+	assert_int_equal(bad(meter, 21, FAIL_TIMEOUT), OUTCOME_ERRORS);
+}
+
+static void
+test_two_failures_are_a_hiccup(void **state)
+{
+	(void)state;
+	good(meter, 10);
+	bad(meter, 12, FAIL_CRC);
+	assert_int_equal(bad(meter, 12.9, FAIL_CRC), 0);
+	assert_true(meter->ok);
+	assert_int_equal(good(meter, 14), OUTCOME_TELEMETRY);
+	bad(meter, 15, FAIL_CRC); /* counts from the start */
+	bad(meter, 16, FAIL_CRC);
+	assert_true(meter->ok);
+}
+
+static void
+test_tcp_has_ten_seconds(void **state)
+{
+	(void)state;
+	good(io, 10);
+	for (double t = 11; t < 20; t += 1)
+		assert_false(bad(io, t, FAIL_TIMEOUT) & OUTCOME_SOURCE);
+	assert_int_equal(bad(io, 20, FAIL_TIMEOUT), OUTCOME_SOURCE | OUTCOME_STATE);
+}
+
+static void
+test_a_device_node_that_is_gone(void **state)
+{
+	(void)state;
+	good(meter, 10);
+	assert_int_equal(
+		bad(meter, 10.1, FAIL_LINK_DOWN), OUTCOME_ERRORS | OUTCOME_SOURCE | OUTCOME_STATE);
+	good(io, 10);
+	assert_int_equal(bad(io, 10.1, FAIL_LINK_DOWN), OUTCOME_ERRORS); /* it may be restarting */
+	assert_true(io->ok);
+}
+
+static void
+test_what_waiting_does_not_mend(void **state)
+{
+	static const enum fail fails[] = {
+		FAIL_IDENTITY, FAIL_IN_USE, FAIL_PERMISSION, FAIL_AMBIGUOUS};
+	(void)state;
+	for (size_t i = 0; i < sizeof(fails) / sizeof(fails[0]); i++) {
+		good(io, 10 * (double)(i + 1));
+		assert_true(bad(io, 10 * (double)(i + 1) + 1, fails[i]) & OUTCOME_SOURCE);
+		assert_int_equal(io->fail, fails[i]);
+	}
+}
+
+static void
+test_another_reason_is_shown(void **state)
+{
+	(void)state;
+	bad(meter, 1, FAIL_LINK_DOWN);
+	assert_int_equal(bad(meter, 2, FAIL_LINK_DOWN), 0);
+	assert_int_equal(bad(meter, 3, FAIL_PERMISSION), OUTCOME_STATE);
+}
+
+static void
+test_never_heard_of(void **state)
+{
+	(void)state;
+	assert_int_equal(bad(meter, 1, FAIL_TIMEOUT), OUTCOME_ERRORS);
+	bad(meter, 2, FAIL_TIMEOUT);
+	assert_false(meter->decided);
+	assert_int_equal(bad(meter, 3, FAIL_TIMEOUT), OUTCOME_SOURCE | OUTCOME_STATE);
+}
+
+/* On a loaded line a silent unit is probed so seldom that three failures take long. */
+static void
+test_time_decides_too(void **state)
+{
+	(void)state;
+	good(meter, 10);
+	assert_int_equal(source_tick(meter, 60 * LAB_S, 60000), 0); /* nothing failed */
+	bad(meter, 11, FAIL_TIMEOUT);
+	assert_int_equal(source_tick(meter, 12900000, 12900), 0);
+	assert_int_equal(source_tick(meter, 13 * LAB_S, 13000), OUTCOME_SOURCE | OUTCOME_STATE);
+	assert_int_equal(source_tick(meter, 14 * LAB_S, 14000), 0);
+	lab_sources[0].interval_ms = 20000;
+	struct source *slow = source_create(&lab_sources[0], &lab_buses[0], 0);
+	slow->machine = m;
+	good(slow, 10);
+	bad(slow, 30, FAIL_TIMEOUT);
+	assert_int_equal(source_tick(slow, 40 * LAB_S, 40000), 0); /* one failed poll of 20 s */
+	assert_true(slow->ok);
+	source_destroy(slow);
+}
+
+static void
+test_values_go_with_the_answer(void **state)
+{
+	(void)state;
+	good(meter, 1);
+	assert_int_equal(meter->states[0].value.kind, VALUE_FLOAT);
+	assert_string_equal(meter->states[2].value.u.s, "heat");
+	assert_ptr_not_equal(meter->states[2].value.u.s, l.values[2].u.s); /* a copy of its own */
+	bad(meter, 2, FAIL_TIMEOUT);
+	for (size_t i = 0; i < meter->n_points; i++) {
+		assert_int_equal(meter->states[i].value.kind, VALUE_NONE);
+		assert_int_equal(meter->states[i].fail, FAIL_TIMEOUT);
+	}
+}
+
+/* ---- what is published -------------------------------------------------------------------------
+ */
+
+static unsigned
+value(double at, double power, int64_t count, const char *mode)
+{
+	return source_take(
+		meter, lab_answer(&l, at, power, count, mode), lab_fast, (int64_t)(at * LAB_S));
+}
+
+static void
+with_deadband(const char *point, double band)
+{
+	static struct deadband one;
+	one = (struct deadband){.point = point, .value = band};
+	lab_sources[0].deadbands = &one;
+	lab_sources[0].n_deadbands = 1;
+	machine_destroy(m);
+	set_up(NULL);
+}
+
+static void
+test_without_a_deadband_every_poll(void **state)
+{
+	(void)state;
+	value(1, 1, 1, "heat");
+	for (int i = 2; i < 10; i++)
+		assert_int_equal(value(i, 1, 1, "heat"), OUTCOME_TELEMETRY);
+}
+
+static void
+test_deadband(void **state)
+{
+	(void)state;
+	with_deadband("power_w", 5);
+	assert_true(value(1, 100, 7, "heat") & OUTCOME_TELEMETRY);
+	assert_int_equal(value(2, 104, 7, "heat"), 0);
+	assert_int_equal(value(3, 105, 7, "heat"), 0); /* inside, just */
+	assert_int_equal(value(4, 105.1, 7, "heat"), OUTCOME_TELEMETRY);
+	assert_int_equal(value(5, 100.2, 7, "heat"), 0); /* from what was published */
+	assert_int_equal(
+		value(6, 100.2, 8, "heat"), OUTCOME_TELEMETRY); /* another point, no band */
+	assert_int_equal(value(7, 100.2, 8, "cool"), OUTCOME_TELEMETRY);
+	assert_int_equal(value(8, 100.2, 8, "cool"), 0);
+}
+
+static void
+test_deadband_creep(void **state)
+{
+	(void)state;
+	unsigned published = 0;
+	with_deadband(NULL, 5);
+	for (int i = 0; i < 50; i++)
+		published += (value(i, i, 7, "heat") & OUTCOME_TELEMETRY) != 0;
+	assert_int_equal(published, 9); /* 0, 6, 12, … 48: slow drift is not lost */
+}
+
+static void
+test_heartbeat(void **state)
+{
+	unsigned published = 0;
+	(void)state;
+	with_deadband(NULL, 5);
+	for (int i = 0; i <= 300; i++)
+		published += (value(i, 100, 7, "heat") & OUTCOME_TELEMETRY) != 0;
+	assert_int_equal(published, 6); /* one a minute */
+}
+
+static void
+test_a_missing_point_leaves_the_deadband(void **state)
+{
+	(void)state;
+	with_deadband(NULL, 5);
+	value(1, 100, 7, "heat");
+	lab_answer(&l, 2, 100, 7, "heat");
+	l.values[0] = (struct value){.fail = FAIL_SENSOR_ERROR};
+	assert_int_equal(source_take(meter, &l.r, lab_fast, 2 * LAB_S), OUTCOME_TELEMETRY);
+	l.r.mono_us += LAB_S;
+	assert_int_equal(source_take(meter, &l.r, lab_fast, 3 * LAB_S), 0);
+	assert_int_equal(value(4, 100, 7, "heat"), OUTCOME_TELEMETRY);
+}
+
+/* Two sources of one unit: it is read as often as the faster wants. */
+static void
+test_a_slower_source_of_a_shared_unit(void **state)
+{
+	unsigned published = 0;
+	(void)state;
+	lab_sources[0].interval_ms = 5000;
+	machine_destroy(m);
+	set_up(NULL);
+	for (int i = 0; i < 60; i++)
+		published += (value(i + (i % 3) * 0.01, i, i, "heat") & OUTCOME_TELEMETRY) != 0;
+	assert_int_equal(published, 12);
+}
+
+static void
+test_a_change_between_two_publications_is_not_lost(void **state)
+{
+	(void)state;
+	lab_sources[0].interval_ms = 5000;
+	with_deadband("power_w", 5);
+	value(0, 100, 7, "heat");
+	assert_int_equal(value(1, 100, 7, "cool"), 0); /* too early for this source */
+	assert_int_equal(value(5, 100, 7, "cool"), OUTCOME_TELEMETRY);
+}
+
+static void
+test_subset_of_points(void **state)
+{
+	static uint8_t wanted[LAB_POINTS] = {[LAB_COUNT] = 1};
+	(void)state;
+	lab_sources[0].wanted = wanted;
+	machine_destroy(m);
+	set_up(NULL);
+	assert_int_equal(meter->n_points, 1);
+	assert_int_equal(meter->points[0], LAB_COUNT);
+	assert_true(good(meter, 1) & OUTCOME_TELEMETRY);
+	assert_int_equal(meter->states[0].value.u.i, 7);
+	lab_sources[0].wanted = NULL;
+}
+
+/* ---- the machine -------------------------------------------------------------------------------
+ */
+
+static void
+test_one_source_is_enough(void **state)
+{
+	(void)state;
+	assert_false(machine_update(m, 1));
+	bad(meter, 1, FAIL_LINK_DOWN);
+	assert_false(machine_update(m, 1000)); /* the other may answer yet */
+	good(io, 2);
+	assert_true(machine_update(m, 2000));
+	assert_string_equal(machine_availability(m), "online");
+	assert_int_equal(m->since_ms, 2000);
+	good(meter, 3);
+	assert_false(machine_update(m, 3000));
+	source_fail(io, FAIL_TIMEOUT, 4000);
+	assert_false(machine_update(m, 4000));
+	source_fail(meter, FAIL_TIMEOUT, 5000);
+	assert_true(machine_update(m, 5000));
+	assert_string_equal(machine_state(m), "offline");
+	assert_int_equal(m->since_ms, 5000);
+}
+
+static void
+test_reason(void **state)
+{
+	char buf[256];
+	(void)state;
+	good(meter, 1);
+	good(io, 1);
+	machine_reason(m, buf, sizeof(buf));
+	assert_string_equal(buf, "all sources answer");
+	source_fail(io, FAIL_TIMEOUT, 2);
+	machine_reason(m, buf, sizeof(buf));
+	assert_string_equal(buf, "io: timeout");
+	source_fail(meter, FAIL_LINK_DOWN, 2);
+	machine_reason(m, buf, sizeof(buf));
+	assert_string_equal(buf, "meter: link-down, io: timeout");
+	machine_reason(m, buf, 12);
+	assert_string_equal(buf, "meter: link");
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_an_answer_decides_at_once),
+		TEST(test_three_failures_and_three_seconds),
+		TEST(test_two_failures_are_a_hiccup),
+		TEST(test_tcp_has_ten_seconds),
+		TEST(test_a_device_node_that_is_gone),
+		TEST(test_what_waiting_does_not_mend),
+		TEST(test_another_reason_is_shown),
+		TEST(test_never_heard_of),
+		TEST(test_time_decides_too),
+		TEST(test_values_go_with_the_answer),
+		TEST(test_without_a_deadband_every_poll),
+		TEST(test_deadband),
+		TEST(test_deadband_creep),
+		TEST(test_heartbeat),
+		TEST(test_a_missing_point_leaves_the_deadband),
+		TEST(test_a_slower_source_of_a_shared_unit),
+		TEST(test_a_change_between_two_publications_is_not_lost),
+		TEST(test_subset_of_points),
+		TEST(test_one_source_is_enough),
+		TEST(test_reason),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

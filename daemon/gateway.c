@@ -39,6 +39,7 @@ gateway_topic(struct gateway *g, const char *fmt, ...)
 	if (!t)
 		return NULL;
 	strcpy(t->text, text);
+	t->seq = 0;
 	t->next = g->topics;
 	g->topics = t;
 	return t->text;
@@ -51,11 +52,12 @@ gateway_envelope(const struct gateway *g, int64_t ts_ms)
 }
 
 struct envelope
-gateway_numbered(const struct gateway *g, int64_t ts_ms, uint64_t *seq)
+gateway_numbered(const struct gateway *g, int64_t ts_ms, const char *topic)
 {
+	struct topic *t = (struct topic *)(uintptr_t)(topic - offsetof(struct topic, text));
 	struct envelope e = gateway_envelope(g, ts_ms);
 	e.epoch = g->epoch;
-	e.seq = ++*seq;
+	e.seq = ++t->seq;
 	return e;
 }
 
@@ -81,7 +83,7 @@ static void
 send_state_event(struct gateway *g, struct machine *m, const char *from)
 {
 	char reason[256];
-	struct envelope e = gateway_numbered(g, m->since_ms, &m->event_seq);
+	struct envelope e = gateway_numbered(g, m->since_ms, m->event_topic);
 	machine_reason(m, reason, sizeof(reason));
 	gateway_send_event(g, m->event_topic,
 		payload_state_event(
@@ -123,7 +125,8 @@ publish_state_now(struct gateway *g, struct machine *m, int64_t now_us)
 	m->next_state_us = now_us + STATE_EVERY_US;
 }
 
-/* Who holds the port, and what the device says it is: asked only when a source changes sides. */
+/* Who holds the port, and what the device says it is: asked only when a source
+ * changes sides, or fails for another reason. */
 static void
 look_closer(struct gateway *g, struct source *s, struct polled_unit *unit)
 {
@@ -138,7 +141,7 @@ look_closer(struct gateway *g, struct source *s, struct polled_unit *unit)
 		return;
 	if (s->identity[0]) { /* another one than before */
 		struct machine *m = s->machine;
-		struct envelope e = gateway_numbered(g, clock_wall_ms(), &m->event_seq);
+		struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
 		gateway_send_event(g, m->event_topic,
 			payload_identity_event(g->scratch, GATEWAY_SCRATCH, &e, s->config->id,
 				s->identity, identity));
@@ -155,7 +158,7 @@ publish_reading(struct gateway *g, struct source *s, const struct reading *r,
 	size_t len;
 	if (!(outcome & (OUTCOME_TELEMETRY | OUTCOME_ERRORS)))
 		return;
-	struct envelope e = gateway_numbered(g, r->ts_ms, &m->telemetry_seq);
+	struct envelope e = gateway_numbered(g, r->ts_ms, m->telemetry_topic);
 	if (outcome & OUTCOME_TELEMETRY)
 		len = payload_telemetry(g->scratch, GATEWAY_SCRATCH, &e, s, r, points);
 	else
@@ -170,8 +173,9 @@ take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
 	uint64_t lost = s->lost_polls;
 	unsigned outcome = source_take(s, mail->reading, points, now_us);
 	publish_reading(g, s, mail->reading, points, outcome);
-	if (outcome & OUTCOME_SOURCE) {
+	if (outcome & (OUTCOME_SOURCE | OUTCOME_STATE))
 		look_closer(g, s, mail->unit);
+	if (outcome & OUTCOME_SOURCE) {
 		tell_source(g, s, (int64_t)lost);
 		if (s->ok)
 			s->lost_polls = 0;

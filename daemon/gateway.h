@@ -21,8 +21,9 @@
 
 #define GATEWAY_SCRATCH (256 * 1024)
 
-struct topic { /* interned: lives as long as the gateway */
+struct topic { /* interned: lives as long as the gateway, also when its machine has gone */
 	struct topic *next;
+	uint64_t seq; /* of its last numbered message: (topic, epoch, seq) names it for ever */
 	char text[];
 };
 
@@ -66,7 +67,7 @@ struct gateway {
 
 	char epoch[9], boot[40];
 	int64_t started_us, grid_us, started_ms, config_loaded_ms;
-	uint64_t gateway_event_seq, polls_lost;
+	uint64_t polls_lost;
 	char config_error[256];
 
 	bool stopping, was_stopped;
@@ -103,8 +104,8 @@ void gateway_mail(void *gateway); /* takes everything out of the inbox */
 bool gateway_stop(struct gateway *g);
 void gateway_destroy(struct gateway *g);
 struct envelope gateway_envelope(const struct gateway *g, int64_t ts_ms);
-/* With epoch and the next number of `seq`. */
-struct envelope gateway_numbered(const struct gateway *g, int64_t ts_ms, uint64_t *seq);
+/* With epoch and the next number of `topic`, which gateway_topic() gave. */
+struct envelope gateway_numbered(const struct gateway *g, int64_t ts_ms, const char *topic);
 /* "parks/P/…", kept until the end. NULL: no memory. */
 const char *gateway_topic(struct gateway *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

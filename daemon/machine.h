@@ -53,11 +53,10 @@ struct machine {
 	struct source **sources;
 	size_t n_sources;
 	bool decided, online;
-	int64_t since_ms;      /* of the present state */
-	const char *state;     /* as last published as an event */
-	bool dirty;            /* values changed since the last snapshot */
-	int64_t next_state_us; /* not before, for mere values */
-	uint64_t telemetry_seq, event_seq;
+	int64_t since_ms;                          /* of the present state */
+	const char *state;                         /* as last published as an event */
+	bool dirty;                                /* values changed since the last snapshot */
+	int64_t next_state_us;                     /* not before, for mere values */
 	const char *telemetry_topic, *event_topic; /* interned */
 	struct retained availability, info, snapshot;
 	struct gateway *gateway;

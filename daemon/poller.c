@@ -2,7 +2,8 @@
 /* poller.c -- the thread of one bus
  *
  * Its life: open the link (once a second while that fails), ask schedule.c what is next, do it,
- * post the reading. It sleeps on a semaphore, so that a new set, a job or the stop wakes it. Everything under `lock` is shared with the loop; the rest is the thread's own.
+ * post the reading. It sleeps on a semaphore, so that a new set, a job or the stop wakes it.
+ * Everything under `lock` is shared with the loop; the rest is the thread's own.
  */
 #include "daemon/poller.h"
 
@@ -326,9 +327,10 @@ inherit_entry(struct schedule_entry *e, const struct polled_unit *unit, const st
 	for (size_t i = 0; i < old->n_entries; i++) {
 		const struct schedule_entry *was = &old->entries[i];
 		if (old->units[was->unit] != unit || was->group != e->group ||
-			was->period_us != e->period_us || was->grid_us != e->grid_us)
+			was->kind != e->kind || was->period_us != e->period_us)
 			continue;
 		e->due_us = was->due_us;
+		e->grid_us = was->grid_us; /* whatever the number of buses is now */
 		e->missed = was->missed;
 		e->pending = was->pending;
 	}
@@ -354,11 +356,14 @@ static void
 take_over(struct poller *p, struct pollset *set)
 {
 	struct pollset *old = p->set;
+	int64_t now_us = clock_mono_us();
+	for (size_t i = 0; i < set->n_entries; i++)
+		set->entries[i].due_us = now_us;
 	if (old)
 		inherit(set, old);
 	p->set = set;
-	schedule_init(&p->schedule, set->entries, set->n_entries, set->states, set->n_units,
-		clock_mono_us());
+	schedule_init(
+		&p->schedule, set->entries, set->n_entries, set->states, set->n_units, now_us);
 	if (old) {
 		old->mail.kind = MAIL_POLLSET;
 		mailbox_post(p->inbox, &old->mail);

@@ -260,7 +260,7 @@ static const struct trouble_facts refused = {
 static void
 tell_config(struct gateway *g, const char *hash, const char *error)
 {
-	struct envelope e = gateway_numbered(g, clock_wall_ms(), &g->gateway_event_seq);
+	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
 	gateway_send_event(g, g->event_topic,
 		payload_config_event(g->scratch, GATEWAY_SCRATCH, &e, hash, error == NULL, error));
 	health_changed(g);

@@ -54,7 +54,7 @@ create(struct gateway *g, const struct trouble_facts *facts)
 static void
 send_event(struct gateway *g, const struct trouble *t)
 {
-	struct envelope e = gateway_numbered(g, clock_wall_ms(), &g->gateway_event_seq);
+	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
 	gateway_send_event(
 		g, g->event_topic, payload_alarm_event(g->scratch, GATEWAY_SCRATCH, &e, &t->alarm));
 }

@@ -3,8 +3,10 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -27,7 +29,8 @@ struct watch { /* a timer, a signal or a descriptor */
 
 struct loop {
 	uv_loop_t uv;
-	uv_async_t async;
+	int wake_fd;
+	uv_poll_t wake;
 	uv_timer_t once; /* for loop_run_once() */
 	void (*woken)(void *arg);
 	void *arg;
@@ -54,10 +57,30 @@ struct outgoing {
 };
 
 static void
-on_async(uv_async_t *a)
+on_wake(uv_poll_t *p, int status, int events)
 {
-	struct loop *l = a->data;
-	l->woken(l->arg);
+	struct loop *l = p->data;
+	uint64_t count;
+	(void)status;
+	(void)events;
+	if (read(l->wake_fd, &count, sizeof(count)) == sizeof(count))
+		l->woken(l->arg);
+}
+
+/* Not uv_async_t: that of libuv 1.44 spins, up to 997 rounds, until the sender has noted that it
+ * has sent, and a sender that was preempted just then is the rule here, not the exception. */
+static int
+open_wake(struct loop *l)
+{
+	l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->wake_fd < 0)
+		return -errno;
+	int rc = uv_poll_init(&l->uv, &l->wake, l->wake_fd);
+	if (rc == 0)
+		rc = uv_poll_start(&l->wake, UV_READABLE, on_wake);
+	if (rc < 0)
+		close(l->wake_fd);
+	return rc;
 }
 
 struct loop *
@@ -66,16 +89,20 @@ loop_create(void (*woken)(void *), void *arg)
 	struct loop *l = calloc(1, sizeof(*l));
 	if (!l)
 		return NULL;
-	if (uv_loop_init(&l->uv) < 0) {
-		free(l);
-		return NULL;
-	}
 	l->woken = woken;
 	l->arg = arg;
-	l->async.data = l->once.data = l;
-	uv_async_init(&l->uv, &l->async, on_async);
+	l->wake.data = l->once.data = l;
+	if (uv_loop_init(&l->uv) < 0)
+		goto fail;
+	if (open_wake(l) < 0) {
+		uv_loop_close(&l->uv);
+		goto fail;
+	}
 	uv_timer_init(&l->uv, &l->once);
 	return l;
+fail:
+	free(l);
+	return NULL;
 }
 
 static struct watch *
@@ -376,7 +403,9 @@ void
 loop_wake(void *loop)
 {
 	struct loop *l = loop;
-	uv_async_send(&l->async);
+	uint64_t one = 1;
+	ssize_t rc = write(l->wake_fd, &one, sizeof(one));
+	(void)rc; /* full means awake */
 }
 
 int
@@ -387,10 +416,11 @@ loop_destroy(struct loop *l)
 	loop_unlisten(l);
 	for (struct watch *w = l->watches; w; w = w->next)
 		uv_close(&w->uv.handle, NULL);
-	uv_close((uv_handle_t *)&l->async, NULL);
+	uv_close((uv_handle_t *)&l->wake, NULL);
 	uv_close((uv_handle_t *)&l->once, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
 	int rc = uv_loop_close(&l->uv);
+	close(l->wake_fd);
 	while (l->watches) {
 		struct watch *next = l->watches->next;
 		free(l->watches);

@@ -260,6 +260,8 @@ schedule_slot_us(int64_t period_us, size_t polls_per_period)
 int64_t
 schedule_phase_us(int64_t period_us, size_t i, size_t n)
 {
-	int64_t phase = n ? period_us * (int64_t)i / (int64_t)n : 0;
-	return phase - phase % schedule_slot_us(period_us, n);
+	int64_t slots = period_us / schedule_slot_us(period_us, n);
+	if (n == 0 || slots < 2)
+		return 0;
+	return (int64_t)i * slots / (int64_t)n * period_us / slots;
 }

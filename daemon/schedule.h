@@ -85,7 +85,8 @@ int64_t schedule_next_due(const struct schedule *s);
 /* Slot in which devices of different buses share a wake-up: 12 polls per slot, at least 10 ms, at
  * most 250 ms. Each device at its own instant costs 3-4 times the CPU (docs/benchmarks.md). */
 int64_t schedule_slot_us(int64_t period_us, size_t polls_per_period);
-/* Grid offset (0 .. period - 1) of the i-th of n equal polls, rounded down to its slot. */
+/* Grid offset (0 .. period - 1) of the i-th of n equal polls: that of its slot. The slots divide
+ * the period evenly, so that none is left over with a few polls of its own. */
 int64_t schedule_phase_us(int64_t period_us, size_t i, size_t n);
 
 #endif

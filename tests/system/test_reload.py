@@ -149,7 +149,7 @@ def test_a_changed_source_misses_nothing(tmp_path, broker, subscribe, simulate, 
     """A new entry begins now, not at the start of the daemon: nothing was missed."""
     bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
     go_on(sub, "m1", 15)
-    assert reload(bench, sub, d, lambda c: c["machines"][0]["sources"][0].update(interval="50ms"))["ok"]
+    assert reload(bench, sub, d, lambda c: c["machines"][0]["sources"][0].update(interval="100ms"))["ok"]
     go_on(sub, "m1", 40)
     mark = sub.mark()
     d.reload()
@@ -228,7 +228,7 @@ def test_thirty_reloads_leak_nothing(tmp_path, broker, subscribe, simulate, daem
     def fewer(c):
         c["machines"] = c["machines"][:1] + c["machines"][2:3]
         c["buses"] = [b for b in c["buses"] if b["id"] != "tcp2"]
-        c["machines"][1]["sources"][0]["interval"] = "50ms"
+        c["machines"][1]["sources"][0]["interval"] = "100ms"
     changes = (fewer, None, lambda c: c["mqtt"].update(window=8), lambda c: c.update(park="Bad Id"), None)
     for _ in range(2):
         for change in changes:

@@ -530,20 +530,6 @@ test_slots(void **state)
 	assert_int_equal(schedule_slot_us(60 * S, 100), 250 * MS);
 }
 
-/* How many of n polls a second fall on each of the slots, which lie evenly in the second. */
-static void
-count_phases(size_t n, unsigned slots, unsigned *per_slot)
-{
-	for (size_t i = 0; i < n; i++) {
-		int64_t phase = schedule_phase_us(S, i, n);
-		unsigned k = (unsigned)((phase * slots + S / 2) / S);
-		assert_true(phase >= 0 && phase < S);
-		assert_int_equal(phase, (int64_t)k * S / slots);
-		assert_true(k < slots);
-		per_slot[k]++;
-	}
-}
-
 /* A thousand polls a second share some 83 instants, about 12 each. */
 static void
 test_phases(void **state)

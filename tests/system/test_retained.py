@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Retained topics that lost their owner are cleared; another gateway's are never touched."""
+import json
+
+import pytest
+
+from bench import Bench
+from conftest import wait_until
+
+GONE = {f"parks/p1/machines/m2/{leaf}" for leaf in ("availability", "info", "state")}
+
+
+def start(tmp_path, broker, subscribe, simulate, daemon):
+    bench = Bench(tmp_path, broker.url).add("m1", "line").add("m2", "line", unit=2)
+    bench.simulate(simulate)
+    d = daemon(bench.write())
+    sub = subscribe(broker.port, validate=False)
+    for machine in ("m1", "m2"):
+        sub.wait_for(lambda m: m.json["sources"]["s1"]["ok"], topic=f"machines/{machine}/state")
+    return bench, sub, d
+
+
+def without_m2(config):
+    config["machines"] = [m for m in config["machines"] if m["id"] != "m2"]
+
+
+def kept(subscribe, port):
+    """What a newcomer gets from the broker; the probe after it says that this was all."""
+    sub = subscribe(port, validate=False)
+    sub.client.publish("parks/probe", b"end", qos=1)
+    sub.wait_for(lambda m: True, topic="parks/probe")
+    return {m.topic for m in sub.find(predicate=lambda m: m.retain)}
+
+
+def foreign(sub):
+    """What another gateway of the park keeps at the broker: none of our business."""
+    head = {"v": 1, "ts": 1, "clock": "synced", "gw": "gw2"}
+    topics = {"parks/p1/machines/x9/info": json.dumps({**head, "class": "other"}).encode(),
+              "parks/p1/machines/x9/state": json.dumps({**head, "state": "busy"}).encode(),
+              "parks/p1/machines/x9/availability": b"online",
+              "parks/p1/machines/x9/alarm/hot": json.dumps({**head, "code": "hot"}).encode(),
+              "parks/p1/machines/broken/info": b"{not json",
+              "parks/p1/machines/empty/info": b"{}",
+              "parks/p1/gateways/gw2/availability": b"online",
+              "parks/p1/gateways/gw2/info": json.dumps(head).encode(),
+              "parks/p2/machines/m2/info": json.dumps({**head, "gw": "gw1"}).encode()}
+    for topic, payload in topics.items():
+        sub.client.publish(topic, payload, qos=1, retain=True).wait_for_publish()
+    return set(topics)
+
+
+def test_reload_clears_at_once(tmp_path, broker, subscribe, simulate, daemon):
+    bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
+    others = foreign(sub)
+    bench.write(without_m2)
+    d.reload()
+    for topic in GONE:
+        sub.wait_for(lambda m: not m.payload, topic=topic)
+    now = kept(subscribe, broker.port)
+    assert not GONE & now and others <= now
+    mark = sub.mark()
+    sub.wait_for(lambda m: m.json["seq"] > 0, topic="machines/m1/telemetry", since=mark)
+    assert not sub.find("machines/m2/telemetry", since=mark)
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_restart_clears_what_is_left(tmp_path, broker, subscribe, simulate, daemon, end):
+    bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
+    others = foreign(sub)
+    extra = "parks/p1/machines/m2/alarm/chiller-hot"  # of an older version of ourselves
+    sub.client.publish(extra, b'{"gw":"gw1"}', qos=1, retain=True).wait_for_publish()
+    alarm = "parks/p1/gateways/gw1/alarm/mqtt311"
+    sub.client.publish(alarm, b'{"gw":"gw1"}', qos=1, retain=True).wait_for_publish()
+    if end == "stopped":
+        d.stop()
+    else:
+        d.kill()
+    assert GONE <= kept(subscribe, broker.port), "a stop is no removal"
+    bench.write(without_m2)
+    second = daemon(bench.path)
+    for topic in GONE | {extra, alarm}:
+        sub.wait_for(lambda m: not m.payload, topic=topic)
+    now = kept(subscribe, broker.port)
+    assert not (GONE | {extra, alarm}) & now
+    assert others <= now
+    assert {t for t in now if "/m1/" in t} == {f"parks/p1/machines/m1/{leaf}" for leaf in ("availability", "info", "state")}
+    assert second.running()
+
+
+def test_removed_while_the_broker_was_away(tmp_path, broker, subscribe, simulate, daemon):
+    """This daemon remembers it; a broker with persistence still holds it."""
+    broker.stop()
+    persistence = f"persistence_location {tmp_path}/\nautosave_interval 1\nautosave_on_changes true\n"
+    conf = "persistence true\n" + persistence
+    broker.start(conf)
+    bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
+    wait_until(lambda: GONE <= kept(subscribe, broker.port), what="all three are there")
+    broker.stop()
+    bench.write(without_m2)
+    d.reload()
+    wait_until(lambda: "configuration reloaded" in d.err(), what="the reload")
+    broker.start(conf)
+    wait_until(lambda: not GONE & kept(subscribe, broker.port), what="they are cleared", interval=0.3)
+    assert "parks/p1/machines/m1/info" in kept(subscribe, broker.port)
+
+
+def test_added_again_while_it_is_cleared(tmp_path, broker, subscribe, simulate, daemon):
+    bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
+    for _ in range(3):
+        mark = sub.mark()
+        bench.write(without_m2)
+        d.reload()
+        sub.wait_for(lambda m: "m2" not in m.json["machines"], topic="gateways/gw1/info", since=mark)
+        bench.write()
+        d.reload()
+        sub.wait_for(lambda m: m.payload and m.text == "online", topic="machines/m2/availability", since=mark)
+        sub.wait_for(lambda m: m.payload and m.json["sources"]["s1"]["ok"], topic="machines/m2/state", since=mark)
+    assert GONE <= kept(subscribe, broker.port)
+
+
+def test_all_topics_are_fresh_after_each_connect(tmp_path, broker, subscribe, simulate, daemon):
+    """A broker that forgot everything knows everything again."""
+    bench, sub, d = start(tmp_path, broker, subscribe, simulate, daemon)
+    broker.kill()
+    broker.start()
+    wait_until(lambda: d.err().count("mqtt: connected") == 2, what="it is back")
+    expected = GONE | {t.replace("m2", "m1") for t in GONE} | {f"parks/p1/gateways/gw1/{leaf}" for leaf in ("availability", "info", "health")}
+    wait_until(lambda: expected <= kept(subscribe, broker.port), what="everything", interval=0.2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* openmetrics.h -- health as OpenMetrics text (names: docs/topics.md, section 5). Pure. */
+/* openmetrics.h -- health as OpenMetrics text (names: docs/topics.md, section 3). Pure. */
 #ifndef DAEMON_OPENMETRICS_H
 #define DAEMON_OPENMETRICS_H
 

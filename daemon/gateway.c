@@ -575,6 +575,7 @@ gateway_stop(struct gateway *g)
 	joined &= uplink_stop(g->uplink, start_us + GOODBYE_US + 2000000);
 	for (size_t i = 0; i < g->n_pollers; i++)
 		joined &= poller_join(g->pollers[i], deadline_us);
+	outbox_disconnected(g->outbox); /* nobody takes messages any more */
 	if (joined)
 		gateway_mail(g); /* messages and readings come home */
 	g->was_stopped = joined;

@@ -241,7 +241,8 @@ def test_thirty_reloads_leak_nothing(tmp_path, broker, subscribe, simulate, daem
             reload(bench, sub, d, change)
     wait_until(lambda: d.threads() == 5, what="no thread too many")
     wait_until(lambda: abs(d.descriptors() - descriptors) <= 1, what=f"{descriptors} descriptors")
-    assert d.rss_bytes() - rss < 1 << 20
+    if "san" not in str(d.argv[0]):  # a sanitizer keeps freed memory for a while
+        assert d.rss_bytes() - rss < 1 << 20
     go_on(sub, "m1")
     numbers = [m.json["seq"] for m in sub.find(TELEMETRY.format("m1"))]
     assert sorted(set(numbers)) == list(range(numbers[0], numbers[-1] + 1))

@@ -25,6 +25,8 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", TOP / "build")).resolve()
 PROFILES = TOP / "config" / "profiles"
 DEADLINE = 15.0
+# For BUILD=… of a build with SAN=thread; without one it means nothing.
+os.environ.setdefault("TSAN_OPTIONS", f"suppressions={TOP}/tests/tsan.supp exitcode=66 atexit_sleep_ms=0")
 
 
 def wait_until(check, timeout=DEADLINE, what="condition", interval=0.02):

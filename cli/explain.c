@@ -45,7 +45,8 @@ static const struct {
 	{"idle", {"простаивает", "idle"}},
 	{"busy", {"работает", "busy"}},
 	{"paused", {"на паузе", "paused"}},
-	{"unknown", {"неизвестно", "unknown"}},
+	{"unknown", {"неизвестно, чем занят", "unknown"}},
+	{"starting", {"опрос только что начат", "starting"}},
 };
 
 static const char *
@@ -79,6 +80,61 @@ print_since(const struct explain *e, int64_t since_ms)
 	printf(" %s %s", say(e, SINCE), text);
 }
 
+/* A point without a value, from `points` of the daemon ({id: {error, hint}}) or of a reading
+ * ([{id, quality, hint}]). */
+struct missed {
+	const char *id, *error, *hint;
+	bool told;
+};
+
+static size_t
+find_missed(const struct doc *points, struct missed *out)
+{
+	const struct doc *d;
+	const char *id;
+	void *place = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; (d = doc_at(points, i)); i++)
+		if (doc_text(d, "hint", NULL))
+			out[n++] = (struct missed){doc_text(d, "id", ""),
+				doc_text(d, "quality", ""), doc_text(d, "hint", ""), false};
+	while (!doc_at(points, 0) && (id = doc_next(points, &place, &d)))
+		out[n++] = (struct missed){
+			id, doc_text(d, "error", ""), doc_text(d, "hint", ""), false};
+	return n;
+}
+
+/* What is true of many points is said once. */
+static void
+explain_alike(const char *source, struct missed *list, size_t n, const struct missed *first)
+{
+	const char *before = "";
+
+	printf("  %s: %s: ", source, first->error);
+	for (struct missed *m = list; m < list + n; m++) {
+		if (strcmp(m->error, first->error) != 0 || strcmp(m->hint, first->hint) != 0)
+			continue;
+		printf("%s%s", before, m->id);
+		before = ", ";
+		m->told = true;
+	}
+	printf(". %s\n", first->hint);
+}
+
+static bool
+explain_points(const char *source, const struct doc *points)
+{
+	struct missed *list = calloc(doc_size(points) + 1, sizeof *list);
+	size_t n = list ? find_missed(points, list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].told)
+			explain_alike(source, list, n, &list[i]);
+	free(list);
+	return n > 0;
+}
+
 /* True if there was something to say. */
 static bool
 explain_source(const struct explain *e, const char *id, const struct doc *d)
@@ -86,7 +142,7 @@ explain_source(const struct explain *e, const char *id, const struct doc *d)
 	const char *error = doc_text(d, "error", NULL);
 
 	if (doc_flag(d, "ok", !error))
-		return false;
+		return explain_points(id, doc_get(d, "points"));
 	printf("  %s: %s", id, error ? error : say(e, NOT_OK));
 	print_since(e, doc_int(d, "since", 0));
 	printf(". %s\n", doc_text(d, "hint", ""));
@@ -130,7 +186,9 @@ explain_row(struct explain *e, const struct row *r)
 {
 	e->found = true;
 	printf("%s%s%s: %s", r->park, r->park[0] ? "/" : "", r->machine, state_word(e, r->state));
-	printf("%s%s%s\n", r->reason[0] ? " (" : "", r->reason, r->reason[0] ? ")" : "");
+	/* the reason of an activity; why a source is silent is said below */
+	bool told = r->reason[0] && strcmp(r->activity, "unknown") != 0;
+	printf("%s%s%s\n", told ? " (" : "", told ? r->reason : "", told ? ")" : "");
 	if (r->gateway_offline) {
 		printf("  %s: %s\n", r->gateway, say(e, GATEWAY_OFFLINE));
 		return;
@@ -183,11 +241,11 @@ from_broker(struct explain *e)
 	return code;
 }
 
-/* The lines themselves: of the machine that is explained, a bus that does not work says why. */
+/* The lines themselves, where all is explained: of one machine its sources say the same. */
 static void
 explain_buses(const struct explain *e, const struct doc *buses)
 {
-	for (size_t i = 0; !e->s.json && i < doc_size(buses); i++) {
+	for (size_t i = 0; !e->machine && !e->s.json && i < doc_size(buses); i++) {
 		const struct doc *bus = doc_at(buses, i);
 		explain_source(e, doc_text(bus, "id", doc_text(bus, "bus", "")), bus);
 	}

@@ -17,7 +17,7 @@
 #include "config/json.h"
 #include "drivers/device.h"
 
-enum { POINT_JSON = 1200, SOURCE_JSON = 4096, MAX_POLLS = 16 };
+enum { POINT_JSON = 1200 + HINT_SIZE, SOURCE_JSON = 4096, MAX_POLLS = 16 };
 
 /* What came of one point. */
 struct result {
@@ -33,6 +33,7 @@ struct source_read {
 	struct link *link;
 	struct result *results; /* one per point of the profile */
 	int rc;                 /* of the device as a whole */
+	unsigned exception;     /* by which a gateway said so, or 0 */
 	char identity[128];
 };
 
@@ -102,6 +103,7 @@ read_groups(struct source_read *sr, struct device *dev, struct reading *reading)
 		int rc = poll_group(sr, dev, g, reading);
 		if (g == 0 && rc) {
 			sr->rc = rc;
+			sr->exception = rc == -ETIMEDOUT ? device_gateway_word(dev) : 0;
 			break;
 		}
 	}
@@ -134,8 +136,26 @@ read_source(struct source_read *sr)
 	return rc;
 }
 
+/* The device answers, this point has no value; one that some models lack is no trouble. */
 static void
-put_point(struct json *j, const struct source_read *sr, size_t i)
+put_point_hint(struct json *j, const struct session *s, const struct source_read *sr, size_t i)
+{
+	const struct value *v = &sr->results[i].value;
+	struct hint_facts facts = {.fail = (enum fail)v->fail,
+		.exception = v->exception,
+		.bus = sr->bus,
+		.source = sr->source,
+		.point = &sr->profile->points[i]};
+	char hint[HINT_SIZE];
+
+	if (v->fail == FAIL_UNSUPPORTED && facts.point->point.optional)
+		return;
+	hint_write(hint, sizeof hint, session_language(s), &facts);
+	json_put_string(j, "hint", hint);
+}
+
+static void
+put_point(struct json *j, const struct session *s, const struct source_read *sr, size_t i)
 {
 	const struct reg_point *p = &sr->profile->points[i];
 	const struct result *r = &sr->results[i];
@@ -150,20 +170,23 @@ put_point(struct json *j, const struct source_read *sr, size_t i)
 		r->value.kind != VALUE_NONE ? "ok"
 					    : fail_text((enum fail)r->value.fail,
 						      r->value.exception, word, sizeof word));
+	if (r->value.kind == VALUE_NONE && !sr->rc)
+		put_point_hint(j, s, sr, i);
 	json_close(j, '}');
 }
 
 static void
 put_hint(struct json *j, const struct session *s, const struct source_read *sr)
 {
-	struct hint_facts facts = {.fail = device_fail(sr->rc),
+	struct hint_facts facts = {.fail = sr->exception ? FAIL_EXCEPTION : device_fail(sr->rc),
+		.exception = sr->exception,
 		.bus = sr->bus,
 		.source = sr->source,
 		.holder = link_holder(sr->link),
 		.detail = sr->identity};
-	char hint[1024];
+	char hint[HINT_SIZE], word[24];
 
-	json_put_string(j, "error", fail_name(facts.fail));
+	json_put_string(j, "error", fail_text(facts.fail, sr->exception, word, sizeof word));
 	hint_write(hint, sizeof hint, session_language(s), &facts);
 	json_put_string(j, "hint", hint);
 }
@@ -184,7 +207,7 @@ put_source(struct json *j, const struct session *s, const struct source_read *sr
 	json_open(j, "points", '[');
 	for (size_t i = 0; i < sr->profile->n_points; i++)
 		if (!sr->source->wanted || sr->source->wanted[i])
-			put_point(j, sr, i);
+			put_point(j, s, sr, i);
 	json_close(j, ']');
 	json_close(j, '}');
 }
@@ -316,6 +339,7 @@ ask_daemon(struct session *s, const char *machine, const char *source)
 	json_put_string(&j, "cmd", "read");
 	json_put_string(&j, "machine", machine);
 	json_put_string(&j, "source", source);
+	json_put_string(&j, "lang", s->lang);
 	json_close(&j, '}');
 	json_end(&j);
 	int code = session_ask(s, request, NULL, NULL, &answer);

@@ -25,7 +25,7 @@
 #include "drivers/ask.h"
 
 #define REPORT_BYTES (8u * 1024 * 1024)
-#define JOB_BYTES (256u * 1024)
+#define JOB_BYTES (1024u * 1024)
 #define SCAN_TIMEOUT_MS 150
 #define MAX_WORDS 2000
 
@@ -228,9 +228,26 @@ note_raw(void *arg, unsigned point, const uint16_t *words, unsigned n)
 }
 
 static void
-put_point(struct json *j, const struct point *p, const struct value *v, const char *raw)
+put_point_hint(struct job *job, const struct reg_point *reg, const struct value *v)
+{
+	char hint[HINT_SIZE];
+	struct hint_facts facts = {.fail = v->fail,
+		.exception = v->exception,
+		.bus = job->source->bus,
+		.source = job->source->config,
+		.point = reg};
+	if (v->fail == FAIL_UNSUPPORTED && reg->point.optional)
+		return; /* that some models lack it is no trouble */
+	hint_write(hint, sizeof(hint), job->language, &facts);
+	json_put_string(&job->out, "hint", hint);
+}
+
+static void
+put_point(struct job *job, const struct reg_point *reg, const struct value *v, const char *raw)
 {
 	char word[24];
+	struct json *j = &job->out;
+	const struct point *p = &reg->point;
 	json_open(j, NULL, '{');
 	json_put_string(j, "id", p->id);
 	json_put_string(j, "raw", raw[0] ? raw : NULL);
@@ -239,16 +256,18 @@ put_point(struct json *j, const struct point *p, const struct value *v, const ch
 	json_put_string(j, "quality",
 		v->kind != VALUE_NONE ? "ok"
 				      : fail_text(v->fail, v->exception, word, sizeof(word)));
+	if (v->kind == VALUE_NONE)
+		put_point_hint(job, reg, v);
 	json_close(j, '}');
 }
 
 static void
-put_group(struct json *j, const struct profile *profile, const struct job *job,
-	const struct reading *r, const uint16_t *points, const struct raw_words *raw)
+put_group(struct job *job, const struct profile *profile, const struct reading *r,
+	const uint16_t *points, const struct raw_words *raw)
 {
 	for (size_t k = 0; k < r->n; k++)
 		if (job->source->slots[points[k]] >= 0)
-			put_point(j, &profile->points[points[k]].point, &r->values[k],
+			put_point(job, &profile->points[points[k]], &r->values[k],
 				raw[points[k]].text);
 }
 
@@ -270,7 +289,7 @@ read_groups(struct job *job, struct device *dev, const struct profile *profile)
 			continue;
 		rc = device_poll(dev, g, r);
 		if (rc == 0)
-			put_group(&job->out, profile, job, r, points, raw);
+			put_group(job, profile, r, points, raw);
 	}
 	device_watch(dev, NULL, NULL);
 out:
@@ -279,15 +298,22 @@ out:
 	return rc;
 }
 
+/* Why nothing was read, and what to touch. */
 static void
-put_hint(struct job *job, int rc)
+put_error(struct job *job, int rc, const struct link *link, const struct device *dev)
 {
-	char hint[512];
-	struct hint_facts facts = {
-		.fail = device_fail(rc), .bus = job->source->bus, .source = job->source->config};
+	char hint[HINT_SIZE], word[24];
+	unsigned exception = rc == -ETIMEDOUT ? device_gateway_word(dev) : 0;
+	struct hint_facts facts = {.fail = exception ? FAIL_EXCEPTION : device_fail(rc),
+		.exception = exception,
+		.bus = job->source->bus,
+		.source = job->source->config,
+		.holder = link_holder(link),
+		.detail = device_identity(dev)};
 	if (rc == 0)
 		return;
 	hint_write(hint, sizeof(hint), job->language, &facts);
+	json_put_string(&job->out, "error", fail_text(facts.fail, exception, word, sizeof(word)));
 	json_put_string(&job->out, "hint", hint);
 }
 
@@ -295,7 +321,6 @@ static int
 step_read(struct line_job *line, struct link *link, struct pollset *set)
 {
 	struct job *job = (struct job *)line;
-	(void)link;
 	for (size_t i = 0; i < set->n_units; i++) {
 		if (set->units[i]->unit != job->unit)
 			continue;
@@ -305,8 +330,7 @@ step_read(struct line_job *line, struct link *link, struct pollset *set)
 		json_open(&job->out, "points", '[');
 		int rc = read_groups(job, set->units[i]->device, set->profiles[i]);
 		json_close(&job->out, ']');
-		json_put_string(&job->out, "error", rc < 0 ? fail_name(device_fail(rc)) : NULL);
-		put_hint(job, rc);
+		put_error(job, rc, link, set->units[i]->device);
 		json_close(&job->out, '}');
 		return 0;
 	}
@@ -382,15 +406,24 @@ named_poller(struct gateway *g, const char *id)
 	return NULL;
 }
 
+static enum language
+language_of(const struct gateway *g, json_t *req)
+{
+	const char *lang = json_string_value(json_object_get(req, "lang"));
+	if (!lang)
+		return g->config->language;
+	return strcmp(lang, "ru") == 0 ? LANGUAGE_RU : LANGUAGE_EN;
+}
+
 static void
-read_source(struct gateway *g, struct asked *r, const struct source *s)
+read_source(struct gateway *g, struct asked *r, const struct source *s, enum language language)
 {
 	struct poller *p = s->bus ? poller_of(g, s->bus) : NULL;
 	struct job *job = p ? job_new(r) : NULL;
 	if (!job)
 		return;
 	job->source = s;
-	job->language = g->config->language;
+	job->language = language;
 	job->unit = (uint8_t)s->config->unit;
 	job->line.step = step_read;
 	job->line.cost_us = 1000000;
@@ -412,7 +445,7 @@ on_read(struct gateway *g, struct loop_client *c, json_t *req)
 	struct asked *r = request_new(g->control, c, head);
 	for (size_t i = 0; r && i < m->n_sources; i++)
 		if (!source || strcmp(source, m->sources[i]->config->id) == 0)
-			read_source(g, r, m->sources[i]);
+			read_source(g, r, m->sources[i], language_of(g, req));
 	if (r && r->jobs == 0) {
 		answer_error(c, "unknown", 64, "machine %s has no source %s that can be read", id,
 			source ? source : "");
@@ -482,11 +515,8 @@ static void
 write_explain(struct json *j, struct gateway *g, void *arg)
 {
 	json_t *req = arg;
-	const char *lang = json_string_value(json_object_get(req, "lang"));
-	enum language language = g->config->language;
-	if (lang)
-		language = strcmp(lang, "ru") == 0 ? LANGUAGE_RU : LANGUAGE_EN;
-	report_explain(j, g, json_string_value(json_object_get(req, "machine")), language);
+	const char *machine = json_string_value(json_object_get(req, "machine"));
+	report_explain(j, g, machine, language_of(g, req));
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "config/hint.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
@@ -95,7 +96,7 @@ send_state_event(struct gateway *g, struct machine *m, const char *from)
 static void
 tell_source(struct gateway *g, struct source *s, int64_t lost_before)
 {
-	char hint[512];
+	char hint[HINT_SIZE], word[24];
 	const char *machine = s->machine->config->id, *source = s->config->id;
 	if (s->ok) {
 		if (lost_before)
@@ -106,7 +107,8 @@ tell_source(struct gateway *g, struct source *s, int64_t lost_before)
 		return;
 	}
 	payload_hint(hint, sizeof(hint), s, g->config->language);
-	log_warning("%s/%s: %s. %s", machine, source, fail_name(s->fail), hint);
+	log_warning("%s/%s: %s. %s", machine, source,
+		fail_text(s->fail, s->exception, word, sizeof(word)), hint);
 }
 
 static void

@@ -158,21 +158,21 @@ payload_machine_info(char *buf, size_t size, const struct envelope *e, const str
 void
 payload_hint(char *buf, size_t size, const struct source *s, enum language language)
 {
-	struct hint_facts facts = {.fail = s->fail,
+	struct hint_facts facts = {.fail = s->decided ? s->fail : FAIL_STALE,
 		.exception = s->exception,
 		.bus = s->bus,
 		.source = s->config,
 		.holder = s->holder,
 		.detail = s->identity};
 	buf[0] = '\0';
-	if (!s->ok && s->decided)
+	if (!s->ok)
 		hint_write(buf, size, language, &facts);
 }
 
 static void
 source_state(struct json *j, const struct source *s, enum language language)
 {
-	char hint[512];
+	char hint[HINT_SIZE];
 	json_open(j, s->config->id, '{');
 	json_put_bool(j, "ok", s->ok);
 	if (s->at_ms)

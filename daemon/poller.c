@@ -122,10 +122,11 @@ post_failure(struct poller *p, struct polled_unit *unit, unsigned group, int rc)
 	if (!mail)
 		return;
 	struct reading *r = mail->reading;
+	unsigned word = rc == -ETIMEDOUT ? device_gateway_word(unit->device) : 0;
 	r->group = group;
 	r->rc = rc;
-	r->fail = (uint8_t)device_fail(rc);
-	r->exception = 0;
+	r->fail = (uint8_t)(word ? FAIL_EXCEPTION : device_fail(rc));
+	r->exception = (uint8_t)word;
 	r->ts_ms = clock_wall_ms();
 	r->mono_us = clock_mono_us();
 	r->n = 0;

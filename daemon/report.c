@@ -32,7 +32,7 @@ static void
 bus_part(struct json *j, struct poller *p, enum language language)
 {
 	struct poller_stats s;
-	char hint[512] = "";
+	char hint[HINT_SIZE] = "";
 	const struct bus_config *bus = poller_bus(p);
 	poller_stats(p, &s);
 	struct hint_facts facts = {.fail = device_fail(s.rc), .bus = bus, .holder = s.holder};
@@ -55,36 +55,61 @@ bus_part(struct json *j, struct poller *p, enum language language)
 	json_close(j, '}');
 }
 
-static void
-bad_points(struct json *j, const struct source *s)
+/* Whether a point without a value is worth a word. */
+static bool
+is_missed(const struct reg_point *reg, const struct point_state *p)
 {
-	char word[24];
+	if (p->fail == FAIL_NONE || p->fail == FAIL_STALE)
+		return false;
+	return p->fail != FAIL_UNSUPPORTED || !reg->point.optional;
+}
+
+static void
+bad_point(struct json *j, const struct source *s, size_t i, enum language language)
+{
+	const struct reg_point *reg = &s->config->profile->regs.points[s->points[i]];
+	const struct point_state *p = &s->states[i];
+	struct hint_facts facts = {.fail = p->fail,
+		.exception = p->exception,
+		.bus = s->bus,
+		.source = s->config,
+		.point = reg};
+	char hint[HINT_SIZE], word[24];
+	if (!is_missed(reg, p))
+		return;
+	hint_write(hint, sizeof(hint), language, &facts);
+	json_open(j, reg->point.id, '{');
+	json_put_string(j, "error", fail_text(p->fail, p->exception, word, sizeof(word)));
+	json_put_string(j, "hint", hint);
+	json_close(j, '}');
+}
+
+/* Of a source that answers, the points that have no value. */
+static void
+bad_points(struct json *j, const struct source *s, enum language language)
+{
 	json_open(j, "points", '{');
-	for (size_t i = 0; s->ok && i < s->n_points; i++) {
-		const struct point_state *p = &s->states[i];
-		if (p->fail != FAIL_NONE && p->fail != FAIL_STALE)
-			json_put_string(j, s->config->profile->regs.points[s->points[i]].point.id,
-				fail_text(p->fail, p->exception, word, sizeof(word)));
-	}
+	for (size_t i = 0; s->ok && i < s->n_points; i++)
+		bad_point(j, s, i, language);
 	json_close(j, '}');
 }
 
 static void
 source_part(struct json *j, const struct source *s, enum language language)
 {
-	char hint[512], word[24];
+	char hint[HINT_SIZE], word[24];
 	payload_hint(hint, sizeof(hint), s, language);
-	bool silent = !s->ok && s->decided;
+	enum fail fail = s->decided ? s->fail : FAIL_STALE;
 	json_open(j, NULL, '{');
 	json_put_string(j, "source", s->config->id);
 	json_put_bool(j, "ok", s->ok);
 	json_put_string(
-		j, "error", silent ? fail_text(s->fail, s->exception, word, sizeof(word)) : NULL);
+		j, "error", s->ok ? NULL : fail_text(fail, s->exception, word, sizeof(word)));
 	json_put_int(j, "since", s->since_ms);
 	json_put_int(j, "at", s->at_ms);
 	json_put_uint(j, "failures", s->failures);
 	json_put_string(j, "hint", hint[0] ? hint : NULL);
-	bad_points(j, s);
+	bad_points(j, s, language);
 	json_close(j, '}');
 }
 
@@ -108,6 +133,7 @@ machine_part(struct json *j, const struct machine *m, enum language language)
 void
 report_explain(struct json *j, struct gateway *g, const char *machine, enum language language)
 {
+	json_put_string(j, "park", g->config->park);
 	gateway_part(j, g);
 	json_open(j, "buses", '[');
 	for (size_t i = 0; i < g->n_pollers; i++)

@@ -200,6 +200,12 @@ device_heard(const struct device *dev)
 	return dev->stats.last_answer_mono_us != 0;
 }
 
+unsigned
+device_gateway_word(const struct device *dev)
+{
+	return dev->gateway_word;
+}
+
 const char *
 device_identity(const struct device *dev)
 {

@@ -70,6 +70,8 @@ int device_poll(struct device *dev, unsigned group, struct reading *out);
 /* One cheap request of a silent device, to see whether it is back: `timeout_ms` instead of its
  * own. 0 if it answered (anything). */
 int device_probe(struct device *dev, int timeout_ms);
+/* After a time-out: the exception (10, 11) by which a gateway told it; 0: it was silence. */
+unsigned device_gateway_word(const struct device *dev);
 /* Time-out for a probe of a silent unit: 4 x its p95 latency, at least 50 ms plus wire time; the
  * full time-out for one never heard. In milliseconds. */
 int device_probe_timeout_ms(const struct device *dev);

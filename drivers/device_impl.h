@@ -53,6 +53,7 @@ struct device {
 	int budget;  /* requests left in this poll */
 	bool over, answered;
 	uint8_t last_fail, last_exception;
+	uint8_t gateway_word; /* exception 10 or 11 of the last exchange, or 0 */
 	int64_t arrived_ms;
 
 	struct device_stats stats;

@@ -73,7 +73,8 @@ device_exchange(struct device *dev, const uint8_t *req, size_t len, uint8_t *rsp
 	int rc = link_transact(dev->link, &ex);
 
 	count_outcome(dev, &ex, rc);
-	if (rc > 0 && !is_gateway_word(rsp, rc))
+	dev->gateway_word = rc > 1 && is_gateway_word(rsp, rc) ? rsp[1] : 0;
+	if (rc > 0 && !dev->gateway_word)
 		dev->answered = true;
 	return rc;
 }

@@ -6,9 +6,9 @@
 #define PROBE_SHARE 20 /* one part in 20 of the time: 5 % */
 #define JOB_SHARE 5    /* one part in 5: 20 % */
 #define PRIORITY_STEP_US 100000
-#define SLOT_POLLS 12
+#define SLOT_POLLS 24
 #define SLOT_MIN_US 10000
-#define SLOT_MAX_US 250000
+#define SLOT_MAX_US 500000
 
 void
 schedule_init(struct schedule *s, struct schedule_entry *entries, size_t n_entries,

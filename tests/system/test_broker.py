@@ -4,6 +4,7 @@ the daemon is back when they are."""
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -80,8 +81,10 @@ def test_broker_is_killed_and_comes_back(tmp_path, broker, certificates, subscri
     broker.kill()
     wait_until(lambda: d.err().count("; trying again") == 1, what="the log says so")
     assert_calm(bench, d)
+    os.kill(d.pid, signal.SIGSTOP)  # the subscriber is to be there before the daemon is back
     broker.start(listener)
     second = subscribe(broker.port, **client)
+    os.kill(d.pid, signal.SIGCONT)
     second.wait_for(lambda m: m.text == "online", topic="gateways/gw1/availability")
     last = seqs(first.find(TELEMETRY))[-1]
     second.wait_for(lambda m: m.json["seq"] >= last + 12, topic=TELEMETRY)

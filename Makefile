@@ -23,7 +23,7 @@ ifneq ($(SAN),)
   HARDEN := -fPIE
 endif
 ifeq ($(COVERAGE),1)
-  OPT := -O0 -g --coverage
+  OPT := -O0 -g --coverage -fprofile-update=atomic
   HARDEN := -fPIE
 endif
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' \
@@ -113,6 +113,7 @@ test-more: ## the long tests, and everything again under the sanitizers
 	@tests/setup.sh test lint
 	LONG=1 $(MAKE) --no-print-directory test
 	LONG=1 $(MAKE) --no-print-directory sanitize
+	FUZZ_SECONDS=10 $(MAKE) --no-print-directory fuzz
 
 .PHONY: sanitize
 sanitize: ## unit and system tests under ASan+UBSan and TSan
@@ -121,8 +122,10 @@ sanitize: ## unit and system tests under ASan+UBSan and TSan
 
 .PHONY: coverage
 coverage: ## line coverage of the unit and system tests
-	$(MAKE) --no-print-directory COVERAGE=1 BUILD=build/coverage all unit system
-	@tests/coverage.sh build/coverage
+	@tests/setup.sh test
+	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(MAKE) --no-print-directory COVERAGE=1 BUILD=$(BUILD)/coverage all unit system
+	@tests/coverage.sh $(BUILD)/coverage
 
 $(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/unit.c
 	@mkdir -p $(@D)
@@ -132,16 +135,25 @@ $(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/uni
 docs: $(BUILD)/gen_docs ## schemas and key tables from the key tables of config/
 	tests/tools/docs.sh $(BUILD)/gen_docs
 
-FUZZ_SECONDS ?= 120
-.PHONY: fuzz
-fuzz: ## any bytes as a configuration and as a profile; FUZZ_SECONDS=120
-	@mkdir -p $(BUILD)/fuzz
-	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=c11 \
-	  -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' -DLABPULSE_PREFIX='"$(PREFIX)"' \
-	  $(shell pkg-config --cflags $(PKGS)) tests/fuzz/fuzz_config.c $(CONFIG_SRC) $(DRIVERS_SRC) \
-	  $(LIBS_COMMON) -pthread -o $(BUILD)/fuzz/fuzz_config
-	$(BUILD)/fuzz/fuzz_config -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 \
-	  -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz tests/fuzz/corpus/config
+# A target is one file; its seeds are tests/fuzz/corpus/NAME, what it learns stays in build/fuzz.
+FUZZ_SECONDS ?= 60
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=c11 \
+              -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' \
+              -DLABPULSE_PREFIX='"$(PREFIX)"' $(shell pkg-config --cflags $(PKGS))
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CONFIG_SRC) $(DRIVERS_SRC) $(wildcard config/*.h drivers/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZ) clang $(FUZZ_CFLAGS) $(filter %.c,$^) $(LIBS_COMMON) -pthread -o $@
+
+.PHONY: fuzz $(FUZZ_NAMES:%=fuzz-%)
+fuzz: ## each fuzz target in tests/fuzz for FUZZ_SECONDS=60; a finding fails and stays in build/fuzz
+	@tests/setup.sh fuzz
+	@$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%)
+$(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/fuzz_%
+	@mkdir -p $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 -print_final_stats=0 \
+	  -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
 
 .PHONY: format
 format: ## clang-format over all C files

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing on Debian 12, by package name, for one or more purposes:
-#   tests/setup.sh build|demo|test|lint|bench ...
+#   tests/setup.sh build|demo|test|lint|fuzz|bench ...
 # Asks for root (sudo) only if something is missing.
 set -eu
 
@@ -10,6 +10,7 @@ test="$demo mosquitto-clients libcmocka-dev openssl python3 python3-pytest pytho
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
       python3-yaml mbpoll socat nodejs npm prometheus"
 lint="clang clang-format universal-ctags"
+fuzz="$build clang libclang-rt-dev"
 bench="$test collectd-core strace valgrind"
 
 wanted=""
@@ -19,8 +20,9 @@ for purpose in "$@"; do
 	demo) wanted="$wanted $demo" ;;
 	test) wanted="$wanted $test" ;;
 	lint) wanted="$wanted $lint" ;;
+	fuzz) wanted="$wanted $fuzz" ;;
 	bench) wanted="$wanted $bench" ;;
-	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, bench" >&2; exit 64 ;;
+	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, fuzz, bench" >&2; exit 64 ;;
 	esac
 done
 

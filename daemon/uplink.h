@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uplink.h -- the thread that talks to the broker; the only <mosquitto.h> of the daemon
+/* uplink.h -- the thread that talks to the broker
  *
  * Nobody else calls libmosquitto, and the thread blocks only in poll(2), in connect(2) and in
  * name resolution. Each connection gets a handle of its own, because libmosquitto 2.0.11 keeps

@@ -48,7 +48,7 @@ for f in drivers/modbus.c; do # a driver's file: driver.h and nothing else of ou
 done
 
 only 'uv\.h' 'daemon/loop\.c'
-only 'mosquitto\.h|mqtt_protocol\.h' 'daemon/uplink\.c|cli/broker\.c'
+only 'mosquitto\.h|mqtt_protocol\.h' 'daemon/connection\.c|cli/broker\.c'
 only 'modbus\.h|modbus/modbus\.h' 'drivers/link_modbus\.c'
 only 'yaml\.h' 'config/yaml\.c'
 only 'microhttpd\.h' 'daemon/metrics\.c'

@@ -176,6 +176,7 @@ board_rows(const struct board *b, size_t *n)
 		r->class = doc_text(e->info, "class", "");
 		r->title = doc_get(e->info, "titles") ? doc_get(e->info, "titles")
 						      : doc_get(e->info, "title");
+		r->points = doc_get(e->info, "points");
 		r->gateway = doc_text(e->info, "gw", doc_text(e->state, "gw", ""));
 		const struct board_entry *gateway = find(b->gateways, e->park, r->gateway, "");
 		r->gateway_offline = gateway && gateway->offline;

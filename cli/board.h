@@ -13,6 +13,7 @@ struct row {
 	const struct doc *title; /* text, or {ru, en} */
 	const struct doc *job, *values;
 	const struct doc *alarms;  /* array of codes */
+	const struct doc *points;  /* {"source.point": …} that it should have; NULL: not known */
 	const struct doc *sources; /* {id: {ok, error, hint}}, or an array of them with `source` */
 	const char *gateway;
 	bool gateway_offline;

@@ -18,12 +18,16 @@ enum {
 	RETRY_S = 1,
 	QUIET_MS = 300,
 	SETTLE_MS = 10000,
-	PASSWORD_SIZE = 1024
+	PASSWORD_SIZE = 1024,
+	TOPIC_SIZE = 512
 };
+
+static const char DEFAULT_ROOT[] = "parks";
 
 struct broker_client {
 	struct mosquitto *mosq;
 	const char *const *topics;
+	const char *root;
 	broker_message_fn take;
 	void *context;
 	int refused; /* CONNACK code, 0: none */
@@ -69,15 +73,34 @@ parse_url(const char *url, struct address *a)
 	return a->host[0] ? CLI_FINE : cli_fail(CLI_USAGE, "--broker: a host is missing");
 }
 
+/* Everything behind the root, its slash included; NULL: another root. */
+static const char *
+below(const char *topic, const char *root)
+{
+	size_t n = strlen(root);
+
+	return !strncmp(topic, root, n) && topic[n] == '/' ? topic + n : NULL;
+}
+
+static void
+subscribe(struct broker_client *b, const char *topic)
+{
+	char own[TOPIC_SIZE];
+
+	snprintf(own, sizeof own, "%s%s", b->root, below(topic, DEFAULT_ROOT));
+	mosquitto_subscribe(b->mosq, NULL, own, 1);
+}
+
 static void
 on_connect(struct mosquitto *mosq, void *context, int code)
 {
 	struct broker_client *b = context;
 
+	(void)mosq;
 	b->refused = code;
 	b->connected = code == 0;
 	for (size_t i = 0; !code && b->topics[i]; i++)
-		mosquitto_subscribe(mosq, NULL, b->topics[i], 1);
+		subscribe(b, b->topics[i]);
 }
 
 static void
@@ -107,10 +130,15 @@ static void
 on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *m)
 {
 	struct broker_client *b = context;
+	char topic[TOPIC_SIZE];
 
 	(void)mosq;
 	b->messages++;
-	b->take(b->context, m->topic, m->payload ? m->payload : "", (size_t)m->payloadlen);
+	const char *rest = below(m->topic, b->root);
+	if (!rest)
+		return;
+	snprintf(topic, sizeof topic, "%s%s", DEFAULT_ROOT, rest);
+	b->take(b->context, topic, m->payload ? m->payload : "", (size_t)m->payloadlen);
 }
 
 static int
@@ -190,12 +218,17 @@ broker_open(struct broker_client **out, const struct broker_options *options,
 	struct address address;
 	int code = parse_url(options->url, &address);
 
+	if (code == CLI_FINE && options->topic_root && strpbrk(options->topic_root, "+#"))
+		code = cli_fail(CLI_USAGE, "--topic-root: no + and # in it");
 	if (code != CLI_FINE)
 		return code;
 	struct broker_client *b = calloc(1, sizeof *b);
 	if (!b)
 		return cli_fail(CLI_OTHER, "out of memory");
-	*b = (struct broker_client){.topics = topics, .take = take, .context = context};
+	*b = (struct broker_client){.topics = topics,
+		.root = options->topic_root ? options->topic_root : DEFAULT_ROOT,
+		.take = take,
+		.context = context};
 	mosquitto_lib_init();
 	b->mosq = mosquitto_new(NULL, true, b);
 	code = b->mosq ? set_up(b, options, &address) : cli_fail(CLI_OTHER, "out of memory");

@@ -10,12 +10,14 @@
 struct broker_options {
 	const char *url; /* mqtt://HOST[:PORT] or mqtts://HOST[:PORT]; NULL: none */
 	const char *user, *password_file, *ca_file;
+	const char *topic_root; /* NULL: "parks" */
 };
 
 #define BROKER_OPTIONS(b)                                                                          \
 	{"--broker", CLI_TEXT, &(b)->url, "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]"},            \
 		{"--user", CLI_TEXT, &(b)->user, "user name at the broker"},                       \
 		{"--password-file", CLI_TEXT, &(b)->password_file, "file with the password"},      \
+		{"--topic-root", CLI_TEXT, &(b)->topic_root, "before the park's topics (parks)"},  \
 	{                                                                                          \
 		"--ca-file", CLI_TEXT, &(b)->ca_file, "certificates to trust, with mqtts"          \
 	}
@@ -25,7 +27,8 @@ typedef void (*broker_message_fn)(
 
 struct broker_client;
 
-/* Connects and subscribes to the topics (NULL-ended). CLI_FINE or the exit code, told. */
+/* Connects and subscribes to the topics (NULL-ended), which begin with "parks/" whatever the root
+ * is, and so do those that `take` gets. CLI_FINE or the exit code, told. */
 int broker_open(struct broker_client **out, const struct broker_options *options,
 	const char *const *topics, broker_message_fn take, void *context);
 /* Waits at most so long and hands over what came; reconnects by itself. The number of messages

@@ -23,7 +23,17 @@ struct explain {
 	bool found;
 };
 
-enum phrase { IS_FINE, SINCE, GATEWAY_OFFLINE, ALARM, NOT_OK, NO_SOURCES, PHRASES };
+enum phrase {
+	IS_FINE,
+	SINCE,
+	GATEWAY_OFFLINE,
+	ALARM,
+	NOT_OK,
+	NO_SOURCES,
+	NO_VALUE,
+	ASK_GATEWAY,
+	PHRASES
+};
 
 static const struct text phrases[PHRASES] = {
 	[IS_FINE] = {"всё в порядке", "nothing is wrong"},
@@ -32,6 +42,9 @@ static const struct text phrases[PHRASES] = {
 		"the gateway is offline: check its power and network, then on it `systemctl status labpulsed`"},
 	[ALARM] = {"авария", "alarm"},
 	[NOT_OK] = {"не отвечает", "does not answer"},
+	[NO_VALUE] = {"нет значения", "no value"},
+	[ASK_GATEWAY] = {"Чтобы узнать почему, запустите на шлюзе",
+		"To learn why, run on the gateway"},
 	[NO_SOURCES] = {"нет источников Modbus", "has no Modbus sources"},
 };
 
@@ -164,6 +177,44 @@ explain_sources(const struct explain *e, const struct doc *sources)
 	return said;
 }
 
+/* Retained topics name the points that a source has, and the values that there are. */
+static bool
+explain_missing(const struct explain *e, const struct row *r, const char *source)
+{
+	const struct doc *d;
+	const char *name;
+	void *place = NULL;
+	size_t n = strlen(source);
+	bool said = false;
+
+	while ((name = doc_next(r->points, &place, &d))) {
+		if (strncmp(name, source, n) != 0 || name[n] != '.' || doc_get(r->values, name))
+			continue;
+		if (said)
+			printf(", %s", name + n + 1);
+		else
+			printf("  %s: %s: %s", source, say(e, NO_VALUE), name + n + 1);
+		said = true;
+	}
+	if (said)
+		printf(". %s `labpulse explain %s`.\n", say(e, ASK_GATEWAY), r->machine);
+	return said;
+}
+
+static bool
+explain_all_missing(const struct explain *e, const struct row *r)
+{
+	const struct doc *d;
+	const char *id;
+	void *place = NULL;
+	bool said = false;
+
+	while (r->points && (id = doc_next(r->sources, &place, &d)))
+		if (doc_flag(d, "ok", false))
+			said |= explain_missing(e, r, id);
+	return said;
+}
+
 static bool
 explain_alarms(const struct explain *e, const struct row *r)
 {
@@ -195,6 +246,7 @@ explain_row(struct explain *e, const struct row *r)
 	}
 	bool said = explain_alarms(e, r);
 	said |= explain_sources(e, r->sources);
+	said |= explain_all_missing(e, r);
 	if (!said)
 		printf("  %s\n", say(e, IS_FINE));
 }

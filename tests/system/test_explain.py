@@ -5,10 +5,14 @@ One daemon polls one lab in which every unit has its own ailment, so that a test
 What needs a daemon or a bus of its own stands behind.
 """
 import json
+import os
+import shutil
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -259,3 +263,145 @@ def test_what_is_well_is_called_so(lab):
     text = lab.tool("explain", WELL.machine, "--lang", "en").stdout
     assert "nothing is wrong" in text and "spare" not in text  # optional: no fault
     assert "всё в порядке" in lab.tool("explain", WELL.machine, "--lang", "ru").stdout
+
+
+# ---- what needs a daemon of its own, or none ------------------------------------------------------
+
+
+SCENARIO = """
+lines: [{{id: rs485, baud: 115200}}]
+tcp: [{{id: tcp}}]
+units:
+  - {{name: one, on: rs485, unit: 1, profile: probe, points: {{temp_c: "{value}", count: 5}}}}
+  - {{name: two, on: tcp, unit: 2, profile: probe, points: {{temp_c: 21.5, count: 5}}, fault: silent}}
+"""
+CONFIG = """
+park: p
+gateway: g
+{mqtt}
+spool: {{path: "{folder}/state"}}
+control: "{folder}/control"
+buses:
+  - {{id: rs485, type: modbus-rtu, device: "{pty}", baud: 115200, format: 8N1}}
+  - {{id: tcp, type: modbus-tcp, host: 127.0.0.1, port: {port}}}
+machines:
+  - id: m1
+    class: other
+    sources:
+      - {{id: one, driver: modbus, bus: rs485, unit: 1, profile: probe}}
+      - {{id: two, driver: modbus, bus: tcp, unit: 2, profile: probe}}
+"""
+TEXTS = {"link-down": {"en": "adapter", "ru": "адаптер"}, "permission": {"en": "dialout", "ru": "dialout"},
+         "stale": {"en": "polling has just begun", "ru": "опрос только что начат"}}
+
+
+class Small:
+    """Two units, nothing polls them yet."""
+
+    def __init__(self, folder, simulate, labpulse, url, value):
+        profiles = folder / "profiles"
+        profiles.mkdir()
+        (profiles / "probe.yaml").write_text(PROFILE.format(id="probe", extra=""))
+        (folder / "s.yaml").write_text(SCENARIO.format(value=value))
+        self.sim = simulate(folder / "s.yaml", "--profiles", profiles)
+        self.pty, self.labpulse = self.sim.ptys["rs485"], labpulse
+        self.config = folder / "labpulse.yaml"
+        self.config.write_text(CONFIG.format(folder=folder, pty=self.pty, port=self.sim.ports["tcp"],
+                                             mqtt=f'mqtt: {{brokers: ["{url}"]}}'))
+        self.common = ["-c", self.config, "--profiles", profiles]
+
+    def explain(self, *argv):
+        return self.labpulse("explain", *argv, *self.common)
+
+    def sources(self, language):
+        result = self.explain("--json", "--lang", language)
+        return {s["source"]: s for s in result.json["machines"][0]["sources"]} if result.code == 0 else {}
+
+    def wait_error(self, source, word):
+        wait_until(lambda: self.sources("en").get(source, {}).get("error") == word, timeout=30,
+                   what=f"{source} has {word}")
+
+    def check(self, source, word, *facts):
+        for language in ("en", "ru"):
+            hint = self.sources(language)[source]["hint"]
+            assert all(fact in hint for fact in (TEXTS[word][language], *facts)), hint
+            text = self.explain("m1", "--lang", language).out
+            assert hint in text and f"{source}: {word}" in text
+
+
+@pytest.fixture
+def small(tmp_path, simulate, labpulse, broker):
+    def start(value="21.5", folder=tmp_path):
+        return Small(folder, simulate, labpulse, broker.url, value)
+
+    return start
+
+
+def test_adapter_pulled_out(small, daemon, subscribe, broker):
+    lab, messages = small(), subscribe(broker.port)
+    daemon(lab.config)
+    messages.wait_for(lambda m: m.json["source"] == "one" and m.json["values"], topic="m1/telemetry")
+    lab.sim.control("unplug rs485")
+    messages.wait_for(lambda m: m.json["sources"]["one"].get("error") == "link-down", topic="m1/state")
+    lab.wait_error("one", "link-down")
+    lab.check("one", "link-down", lab.pty)
+    lab.sim.control("plug rs485")
+    wait_until(lambda: lab.sources("en")["one"]["ok"], timeout=30, what="the line is back")
+
+
+def test_what_was_never_read_is_stale(small, daemon, subscribe, broker):
+    """A TCP unit gets 10 s before it is called dead; until then nothing is known of it."""
+    lab, messages = small(), subscribe(broker.port)
+    daemon(lab.config)
+    state = messages.wait_for(lambda m: m.json["sources"]["one"]["ok"], topic="m1/state")
+    assert state.json["sources"]["two"]["error"] == "stale"
+    assert lab.sources("en")["two"]["error"] == "stale"
+    lab.check("two", "stale", str(lab.sim.ports["tcp"]))
+
+
+def as_nobody():
+    """The prefix that takes root's rights away."""
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed")
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.fixture
+def open_folder():
+    """One that everybody may use; pytest's own are private."""
+    folder = Path(tempfile.mkdtemp(prefix="labpulse-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_port_that_one_may_not_open(small, spawn, subscribe, broker, open_folder):
+    lab, messages = small(folder=open_folder), subscribe(broker.port)
+    pty = os.path.realpath(lab.pty)
+    os.chmod(pty, 0)
+    lab.config.write_text(lab.config.read_text().replace(lab.pty, pty))
+    daemon = spawn("labpulsed", [*as_nobody(), BUILD / "labpulsed", *lab.common])
+    messages.wait_for(lambda m: m.json["sources"]["one"].get("error") == "permission", topic="m1/state")
+    lab.wait_error("one", "permission")
+    lab.check("one", "permission", pty)
+    assert daemon.stop() == 0
+
+
+def test_points_are_explained_without_a_daemon(small):
+    lab = small("raw 2000")
+    for language, word in (("en", "out of range -40…125"), ("ru", "вне пределов -40…125")):
+        text = lab.explain("m1", "--lang", language).out
+        assert "one: out-of-range: temp_c." in text and word in text and "spare" not in text
+        assert "labpulse peek rs485 1 input 1 1" in text
+
+
+def test_points_without_a_value_from_a_broker(small, daemon, labpulse, subscribe, broker):
+    """Retained topics do not say why a point is missing, but that it is, and where to ask."""
+    lab, messages = small("error"), subscribe(broker.port)
+    daemon(lab.config)
+    messages.wait_for(lambda m: "one.count" in m.json["values"], topic="m1/state")
+    for language, word in (("en", "no value"), ("ru", "нет значения")):
+        text = labpulse("explain", "m1", "--broker", broker.url, "--lang", language).out
+        assert f"one: {word}: temp_c" in text and "count" not in text and "labpulse explain m1" in text

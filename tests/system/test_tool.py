@@ -383,3 +383,17 @@ def test_watch_and_explain_from_a_broker(labpulse, broker):
     assert "всё в порядке" in one.out and "laser-2" not in one.out
     broker.kill()
     assert labpulse("watch", "--broker", broker.url).code == 69
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_pub"), reason="mosquitto-clients is not installed")
+def test_another_topic_root(labpulse, broker):
+    head = {"v": 1, "ts": 1, "clock": "synced", "gw": "gw1"}
+    for root, machine in (("site/a", "laser-1"), ("parks", "laser-2")):
+        publish(broker.port, f"{root}/p1/machines/{machine}/info", {**head, "class": "other"})
+        publish(broker.port, f"{root}/p1/machines/{machine}/state", {**head, "state": "busy", "sources": {}})
+    for options, machine in (((), "laser-2"), (("--topic-root", "site/a"), "laser-1")):
+        result = labpulse("watch", "--broker", broker.url, "--json", *options)
+        assert [m["machine"] for m in result.json["machines"]] == [machine]
+        said = labpulse("explain", "--broker", broker.url, *options)
+        assert f"p1/{machine}" in said.out
+    assert labpulse("watch", "--broker", broker.url, "--topic-root", "a/#").code == 64

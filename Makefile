@@ -97,12 +97,18 @@ demo: ## the simulated lab, a broker and the daemon, live, until Ctrl-C; install
 .PHONY: test
 test: ## every test that needs no root and no hardware; installs what is missing
 	@tests/setup.sh test
-	@$(MAKE) --no-print-directory all unit system arrows
+	@$(MAKE) --no-print-directory all unit-build
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory system
+	@$(MAKE) --no-print-directory arrows
 
 .PHONY: system
 system: all
 	@tests/npm-setup.sh
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system
+
+# Most of them wait most of the time.
+PYTEST ?= -n 3
 
 .PHONY: arrows
 arrows: ## who may include what
@@ -117,8 +123,12 @@ test-more: ## the long tests, and everything again under the sanitizers
 
 .PHONY: sanitize
 sanitize: ## unit and system tests under ASan+UBSan and TSan
-	$(MAKE) --no-print-directory SAN=address,undefined BUILD=build/asan all unit system
-	$(MAKE) --no-print-directory SAN=thread BUILD=build/tsan all unit system
+	$(MAKE) --no-print-directory SAN=address,undefined BUILD=build/asan all unit-build
+	$(MAKE) --no-print-directory SAN=address,undefined BUILD=build/asan unit
+	$(MAKE) --no-print-directory SAN=address,undefined BUILD=build/asan system
+	$(MAKE) --no-print-directory SAN=thread BUILD=build/tsan all unit-build
+	$(MAKE) --no-print-directory SAN=thread BUILD=build/tsan unit
+	$(MAKE) --no-print-directory SAN=thread BUILD=build/tsan system
 
 .PHONY: coverage
 coverage: ## line coverage of the unit and system tests

@@ -66,7 +66,7 @@ struct job {
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void
+static void __attribute__((format(printf, 4, 5)))
 answer_error(struct loop_client *c, const char *error, int exit_code, const char *fmt, ...)
 {
 	char line[1024], text[512];

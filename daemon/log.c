@@ -44,7 +44,7 @@ log_enabled(enum log_level level)
 	return level <= threshold;
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 log_line(enum log_level level, const char *fmt, va_list args)
 {
 	char line[1024];

@@ -69,20 +69,7 @@ static int
 ask_daemon(struct peek *p)
 {
 	struct doc *answer = NULL;
-	char request[512];
-	struct json j;
-
-	json_init(&j, request, sizeof request);
-	json_open(&j, NULL, '{');
-	json_put_string(&j, "cmd", "peek");
-	json_put_string(&j, "bus", p->bus->id);
-	json_put_int(&j, "unit", p->unit);
-	json_put_string(&j, "table", ask_table_name(p->req.table));
-	json_put_int(&j, "address", p->req.address);
-	json_put_int(&j, "count", p->req.count);
-	json_close(&j, '}');
-	json_end(&j);
-	int code = session_ask(&p->s, request, NULL, NULL, &answer);
+	int code = session_peek(&p->s, p->bus->id, (unsigned)p->unit, &p->req, &answer);
 	const struct doc *result = code == CLI_FINE ? control_result(answer, &code) : NULL;
 	const struct doc *list = doc_get(result, is_bits(p) ? "bits" : "words");
 	if (result && doc_size(list) != p->req.count)

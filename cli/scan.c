@@ -55,15 +55,39 @@ text_fits(const struct identify *id, const char *text)
 	return fits;
 }
 
+static int
+peek_daemon(struct scan *sc, uint8_t unit, const struct request *req, uint16_t *words)
+{
+	bool bits = req->table == TABLE_COIL || req->table == TABLE_DISCRETE;
+	struct doc *answer = NULL;
+	int code = session_peek(&sc->s, sc->bus->id, unit, req, &answer);
+	const struct doc *list = doc_get(doc_get(answer, "result"), bits ? "bits" : "words");
+	int rc = code == CLI_FINE && doc_size(list) == req->count ? 0 : -EIO;
+
+	for (size_t i = 0; rc == 0 && i < req->count; i++)
+		words[i] = (uint16_t)doc_number_at(list, i);
+	doc_free(answer);
+	return rc;
+}
+
+static int
+read_words(struct scan *sc, uint8_t unit, const struct request *req, uint16_t *words)
+{
+	unsigned exception;
+
+	if (sc->s.control)
+		return peek_daemon(sc, unit, req, words);
+	return ask_read(sc->link, unit, &sc->times, req, words, &exception);
+}
+
 static bool
 register_fits(struct scan *sc, uint8_t unit, const struct identify *id)
 {
 	const struct request req = {id->reg.table, id->reg.address, id->reg.count, 0};
 	uint16_t words[2000];
-	unsigned exception;
 	char text[256];
 
-	if (ask_read(sc->link, unit, &sc->times, &req, words, &exception))
+	if (read_words(sc, unit, &req, words))
 		return false;
 	if (id->reg.type == REG_STRING)
 		return decode_text(&id->reg, words, text, sizeof text) && text_fits(id, text);
@@ -176,6 +200,9 @@ take_units(struct scan *sc, const struct doc *units)
 		snprintf(f->identity, sizeof f->identity, "%s", doc_text(d, "identity", ""));
 		snprintf(f->answer, sizeof f->answer, "%s", doc_text(d, "answer", ""));
 		snprintf(f->profile, sizeof f->profile, "%s", doc_text(d, "profile", ""));
+		if (!f->profile[0])
+			profiles_each(
+				sc->s.profiles, sc->s.file, try_profile, &(struct guess){sc, f});
 	}
 }
 

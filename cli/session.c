@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/json.h"
+#include "drivers/ask.h"
+
 void
 session_init(struct session *s)
 {
@@ -68,6 +71,26 @@ session_ask(struct session *s, const char *request,
 	int rc = control_ask(s->control, request, progress, context, answer);
 
 	return rc ? cli_fail(cli_exit_for(rc), "the daemon: %s", strerror(-rc)) : CLI_FINE;
+}
+
+int
+session_peek(struct session *s, const char *bus, unsigned unit, const struct request *req,
+	struct doc **answer)
+{
+	char request[512];
+	struct json j;
+
+	json_init(&j, request, sizeof request);
+	json_open(&j, NULL, '{');
+	json_put_string(&j, "cmd", "peek");
+	json_put_string(&j, "bus", bus);
+	json_put_int(&j, "unit", unit);
+	json_put_string(&j, "table", ask_table_name(req->table));
+	json_put_int(&j, "address", req->address);
+	json_put_int(&j, "count", req->count);
+	json_close(&j, '}');
+	json_end(&j);
+	return session_ask(s, request, NULL, NULL, answer);
 }
 
 enum language

@@ -34,6 +34,9 @@ int session_connect(struct session *s);
 /* Asks the daemon; the answer is to be freed. CLI_FINE, or the exit code, told. */
 int session_ask(struct session *s, const char *request,
 	void (*progress)(void *context, const struct doc *d), void *context, struct doc **answer);
+/* Asks it for a block of a unit on one of its buses, as session_ask(). */
+int session_peek(struct session *s, const char *bus, unsigned unit, const struct request *req,
+	struct doc **answer);
 /* --lang, else the configuration's, else English. */
 enum language session_language(const struct session *s);
 const struct machine_config *session_machine(const struct session *s, const char *id);

@@ -36,8 +36,8 @@ void mailbox_init(struct mailbox *box, void (*wake)(void *), void *arg);
 void mailbox_finish(struct mailbox *box);
 /* Any thread. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
-/* Several at once, for one lock and one wake-up: first collected by a thread of its own, then posted;
- * the batch is empty again afterwards. */
+/* Several at once, for one lock and one wake-up: first collected by a thread of its own, then
+ * posted; the batch is empty again afterwards. */
 struct mail_batch {
 	struct mail *first, **last;
 };

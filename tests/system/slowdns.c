@@ -21,8 +21,8 @@ hang(long seconds)
 }
 
 int
-getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-	struct addrinfo **res)
+getaddrinfo(
+	const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **res)
 {
 	static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 	const char *name = getenv("SLOWDNS_NAME"), *seconds = getenv("SLOWDNS_S");

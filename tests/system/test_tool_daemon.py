@@ -51,6 +51,29 @@ def test_peek_and_scan_through_the_daemon(lab):
     assert result.json["bus"] == "rs485"
 
 
+def test_scan_through_the_daemon_guesses_profiles(lab, tmp_path):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.yaml").write_text("""
+schema: 1
+id: mine
+revision: 1
+kind: generic
+vendor: test
+models: [any]
+title: {ru: "Проба", en: "Test"}
+status: unverified
+sources: [{id: s1, origin: standard, title: "test", url: "https://example.org/", seen: "2026-01-01"}]
+link: {transports: [rtu], baud: 9600, format: 8N1, unit: 1}
+identify: [{table: input, address: 0, type: u16, any_of: [0x4366]}]
+points: [{id: count, table: input, address: 0, type: u16, sources: [s1]}]
+""")
+    lab.sim.control("set laser-1-meter voltage_v 230.25")
+    lab.sim.control("set laser-2-meter voltage_v 1.0")
+    result = lab.tool("scan", f"rtu:{lab.sim.ptys['rs485']}", "--from", 5, "--to", 6, "--json")
+    assert result.code == 0, result
+    assert [u["profile"] for u in result.json["units"]] == ["mine", None]
+
+
 def test_watch_and_explain_through_the_daemon(lab, broker, labpulse):
     result = lab.tool("watch", "--json")
     assert result.code == 0, result

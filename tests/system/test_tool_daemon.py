@@ -64,7 +64,7 @@ title: {ru: "Проба", en: "Test"}
 status: unverified
 sources: [{id: s1, origin: standard, title: "test", url: "https://example.org/", seen: "2026-01-01"}]
 link: {transports: [rtu], baud: 9600, format: 8N1, unit: 1}
-identify: [{table: input, address: 0, type: u16, any_of: [0x4366]}]
+identify: [{table: input, address: 0, type: u32, any_of: [0x43664000]}]
 points: [{id: count, table: input, address: 0, type: u16, sources: [s1]}]
 """)
     lab.sim.control("set laser-1-meter voltage_v 230.25")

@@ -32,6 +32,8 @@ enum phrase {
 	NO_SOURCES,
 	NO_VALUE,
 	ASK_GATEWAY,
+	NO_BROKER,
+	CONFIG_REFUSED,
 	PHRASES
 };
 
@@ -45,6 +47,10 @@ static const struct text phrases[PHRASES] = {
 	[NO_VALUE] = {"нет значения", "no value"},
 	[ASK_GATEWAY] = {"Чтобы узнать почему, запустите на шлюзе",
 		"To learn why, run on the gateway"},
+	[NO_BROKER] = {"нет связи с брокером: проверьте сеть, mqtt.brokers, имя и пароль",
+		"no connection to the broker: check the network, mqtt.brokers, user and password"},
+	[CONFIG_REFUSED] = {"новая конфигурация не принята, проверьте её (`labpulse check`)",
+		"the new configuration was refused, see `labpulse check`"},
 	[NO_SOURCES] = {"нет источников Modbus", "has no Modbus sources"},
 };
 
@@ -303,6 +309,23 @@ explain_buses(const struct explain *e, const struct doc *buses)
 	}
 }
 
+/* What concerns all machines: the broker does not hear of them, or the configuration is old. */
+static void
+explain_gateway(const struct explain *e, const struct doc *gateway)
+{
+	const struct doc *broker = doc_get(gateway, "broker");
+	const char *error = doc_text(broker, "error", ""), *config;
+
+	if (e->s.json)
+		return;
+	if (!doc_flag(broker, "connected", true))
+		printf("  %s. %s%s%s\n", say(e, NO_BROKER), doc_text(broker, "host", ""),
+			error[0] ? ": " : "", error);
+	config = doc_text(gateway, "config_error", NULL);
+	if (config)
+		printf("  %s. %s\n", say(e, CONFIG_REFUSED), config);
+}
+
 static int
 from_daemon(struct explain *e)
 {
@@ -324,6 +347,7 @@ from_daemon(struct explain *e)
 		session_print(result);
 		e->found = true;
 	} else if (result) {
+		explain_gateway(e, doc_get(result, "gateway"));
 		explain_buses(e, doc_get(result, "buses"));
 		struct row *rows = board_rows_of(result, &n);
 		code = explain_rows(e, rows, n);

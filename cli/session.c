@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/json.h"
 #include "drivers/ask.h"
@@ -31,8 +32,11 @@ session_config(struct session *s, bool quiet)
 	if (s->config)
 		return CLI_FINE;
 	s->config = config_load(s->file, s->profiles, &problems);
-	if (!s->config && !quiet)
+	if (!s->config && !quiet) {
 		problems_print(&problems, stderr);
+		if (access(s->file, F_OK))
+			cli_fail(CLI_CONFIG, "-c FILE names another configuration");
+	}
 	problems_free(&problems);
 	return s->config ? CLI_FINE : CLI_CONFIG;
 }

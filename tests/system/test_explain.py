@@ -405,3 +405,12 @@ def test_points_without_a_value_from_a_broker(small, daemon, labpulse, subscribe
     for language, word in (("en", "no value"), ("ru", "нет значения")):
         text = labpulse("explain", "m1", "--broker", broker.url, "--lang", language).out
         assert f"one: {word}: temp_c" in text and "count" not in text and "labpulse explain m1" in text
+
+
+def test_broker_that_is_away_is_named(small, daemon, broker):
+    lab = small()
+    broker.stop()
+    daemon(lab.config)
+    for language, word in (("en", "no connection to the broker"), ("ru", "нет связи с брокером")):
+        wait_until(lambda: word in lab.explain("--lang", language).out, what="the broker is explained")
+    assert "127.0.0.1: Connection refused" in lab.explain().out

@@ -343,7 +343,8 @@ def test_help_and_version(labpulse):
 
 def test_configuration_errors(labpulse, tmp_path):
     missing = tmp_path / "none.yaml"
-    assert labpulse("read", "m1", "-c", missing).code == 78
+    result = labpulse("read", "m1", "-c", missing)
+    assert result.code == 78 and str(missing) in result.err and "-c FILE" in result.err
     assert labpulse("check", missing).code == 78
     config = write_config(tmp_path, tcp_bus(1))
     assert labpulse("read", "m2", "-c", config).code == 64

@@ -351,6 +351,19 @@ def test_configuration_errors(labpulse, tmp_path):
     assert labpulse("read", "m1/s2", "-c", config).code == 64
 
 
+def test_check_of_the_readme(labpulse, tmp_path):
+    readme = (PROFILES.parents[1] / "README.md").read_text()
+    config = tmp_path / "labpulse.yaml"
+    config.write_text(re.search(r"```yaml\n(.*?)```", readme, re.S).group(1))
+    text = labpulse("check", config, "--profiles", PROFILES)
+    assert text.code == 0 and "0 errors, 0 warnings" in text.out + text.err, text
+    assert "laser-1" in text.out and "unit 5" in text.out and "load" in text.out
+    assert labpulse("check", config, "--profiles", PROFILES, "--json").json
+    config.write_text(config.read_text().replace("interval: 2s", "interval: 50ms"))
+    busy = labpulse("check", config, "--profiles", PROFILES)
+    assert busy.code == 78 and "[P039]" in busy.out + busy.err, busy
+
+
 # ---- from a broker ------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 /* output.c -- what the simulator tells: where its devices are, what they were asked, and a
  * configuration for labpulsed that fits them */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,7 +197,7 @@ write_block_profile(const struct world *w, const char *config)
 int
 output_config(const struct world *w, const char *file, const char *broker)
 {
-	char folder[4096];
+	char folder[PATH_MAX], whole[PATH_MAX];
 	const char *slash = strrchr(file, '/');
 	int rc = w->block_profile ? write_block_profile(w, file) : 0;
 
@@ -205,12 +206,12 @@ output_config(const struct world *w, const char *file, const char *broker)
 	snprintf(
 		folder, sizeof folder, "%.*s", slash ? (int)(slash - file) : 1, slash ? file : ".");
 	FILE *out = fopen(file, "w");
-	if (!out)
+	if (!out || !realpath(folder, whole))
 		return -errno;
 	fprintf(out, "# Fits what `labpulse simulate %s` simulates.\n", w->options->scenario);
 	fprintf(out, "park: demo-park\ngateway: demo\nlanguage: ru\n\nmqtt:\n  brokers: [\"%s\"]\n",
 		broker);
-	fprintf(out, "\nspool: {path: \"%s/spool\"}\ncontrol: \"%s/control\"\n", folder, folder);
+	fprintf(out, "\nspool: {path: \"%s/spool\"}\ncontrol: \"%s/control\"\n", whole, whole);
 	write_buses(w, out);
 	write_machines(w, out);
 	return close_written(out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* simulate.c -- labpulse simulate: starts the simulated lab, says where it is, runs until told */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ struct call {
 	struct world_options options;
 	const char *control, *write_config, *broker;
 	bool from_stdin;
-	char dir[64], socket[4096];
+	char dir[64], whole[PATH_MAX], socket[PATH_MAX + 16];
 };
 
 /* A folder of this user's own, so that the paths in a configuration stay the same. */
@@ -144,6 +145,9 @@ cmd_simulate(int argc, char **argv)
 	if (!made && errno != EEXIST)
 		return cli_fail(cli_exit_for(-errno), "simulate: %s: %s", call.options.dir,
 			strerror(errno));
+	/* Whole paths: a configuration that is written may be used from anywhere. */
+	if (realpath(call.options.dir, call.whole))
+		call.options.dir = call.whole;
 	if (call.control)
 		snprintf(call.socket, sizeof call.socket, "%s", call.control);
 	else

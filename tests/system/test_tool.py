@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The person's tool: against slaves that we did not write, against our simulator, exit codes."""
 import json
+import os
 import re
 import shutil
 import socket
@@ -180,6 +181,15 @@ def test_configuration_of_the_lab_is_good(labpulse, simulate, tmp_path):
         result = labpulse("check", config, "--profiles", PROFILES)
         assert result.code == 0, result
         sim.stop()
+
+
+def test_configuration_may_be_used_from_anywhere(labpulse, simulate, tmp_path):
+    config = tmp_path / "lab.yaml"
+    folder = os.path.relpath(tmp_path / "relative")
+    simulate("lab", "--dir", folder, "--write-config", os.path.relpath(config))
+    result = labpulse("check", config, "--profiles", PROFILES)
+    assert result.code == 0, result
+    assert f'device: "{tmp_path}/relative/rs485"' in config.read_text()
 
 
 def test_scan_finds_the_lab(labpulse, simulate):

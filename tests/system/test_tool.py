@@ -378,7 +378,7 @@ def test_check_of_the_readme(labpulse, tmp_path):
 
 
 def publish(port, topic, payload):
-    subprocess.run(["mosquitto_pub", "-p", str(port), "-r", "-q", "1", "-t", topic, "-m",
+    subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(port), "-r", "-q", "1", "-t", topic, "-m",
                     payload if isinstance(payload, str) else json.dumps(payload)], check=True, timeout=10)
 
 

@@ -214,8 +214,9 @@ frame_find_rtu(const uint8_t *buf, size_t n, const struct frame_want *want)
 		enum frame_found found = name_frame(buf + at, n - at, want, &len);
 
 		if (found == FRAME_BROKEN && !crc_good(buf + at, len)) {
-			/* two bytes of noise may look so: a whole frame behind them goes first */
-			if (broken.found == FRAME_NONE)
+			/* Two bytes of noise may look so: a whole frame behind them goes first. Two
+			 * bytes of data, too: an answer that began before them may yet be whole. */
+			if (broken.found == FRAME_NONE && !out.begun)
 				broken = (struct frame_at){.found = found, .at = at, .len = len};
 			continue;
 		}

@@ -142,6 +142,27 @@ tcp_headers_are_checked(void **state)
 	}
 }
 
+/* Registers may hold any two bytes, those of an exception of the same unit, too, and an answer
+ * comes in pieces: whatever piece ends behind them, it is not done. */
+static void
+data_like_an_exception_waits_for_its_rest(void **state)
+{
+	static const uint8_t pdu[] = {3, 6, 1, 0x83, 1, 0x84, 1, 0x85};
+	struct frame_want want = wanted();
+	uint8_t adu[FRAME_RTU_MAX];
+	size_t n = frame_build_rtu(adu, 1, pdu, sizeof(pdu));
+
+	(void)state;
+	want.expect = sizeof(pdu);
+	for (size_t piece = 2; piece < n; piece++) {
+		struct frame_at f = frame_find_rtu(adu, piece, &want);
+
+		assert_int_equal(f.found, FRAME_NONE);
+		assert_true(f.begun);
+	}
+	assert_int_equal(frame_find_rtu(adu, n, &want).found, FRAME_ANSWER);
+}
+
 int
 main(void)
 {
@@ -149,6 +170,7 @@ main(void)
 		cmocka_unit_test(crc_of_the_standard),
 		cmocka_unit_test(requests_are_built),
 		cmocka_unit_test(answers_are_found_anywhere),
+		cmocka_unit_test(data_like_an_exception_waits_for_its_rest),
 		cmocka_unit_test(damage_is_seen),
 		cmocka_unit_test(others_are_named),
 		cmocka_unit_test(tcp_headers_are_checked),

@@ -3,7 +3,9 @@
 #include "daemon/schedule.h"
 
 #define PROBE_EVERY_US 1000000
-#define PROBE_SHARE 20 /* one part in 20 of the time: 5 % */
+#define DOUBT_US 250000
+#define PROBE_SHARE 50 /* one part in 50 of the time: 2 % */
+#define DOUBTS 2       /* so many probes of a unit that has just fallen silent are free */
 #define JOB_SHARE 5    /* one part in 5: 20 % */
 #define PRIORITY_STEP_US 100000
 #define SLOT_POLLS 24
@@ -106,25 +108,50 @@ schedule_next_due(const struct schedule *s)
 	return due;
 }
 
-/* Silent units are taken in the order in which they were probed last. */
+static int64_t
+probe_start(const struct schedule_unit *u)
+{
+	return u->next_probe_us > u->free_us ? u->next_probe_us : u->free_us;
+}
+
+/* It answered until just now: perhaps only a frame was broken. */
 static bool
-oldest_probe(const struct schedule *s, size_t *unit)
+is_doubtful(const struct schedule_unit *u)
+{
+	return u->heard && u->failures <= DOUBTS;
+}
+
+/* Units in doubt first, then silent ones in the order in which they were probed last. */
+static bool
+pick_probe(const struct schedule *s, int64_t now_us, size_t *unit)
 {
 	bool found = false;
 	for (size_t i = 0; i < s->n_units; i++) {
-		if (!s->units[i].silent)
+		const struct schedule_unit *u = &s->units[i];
+		if (!u->silent)
 			continue;
-		if (!found || s->units[i].next_probe_us < s->units[*unit].next_probe_us)
+		if (is_doubtful(u) && probe_start(u) <= now_us) {
+			*unit = i;
+			return true;
+		}
+		if (!found || u->next_probe_us < s->units[*unit].next_probe_us)
 			*unit = i;
 		found = true;
 	}
 	return found;
 }
 
+/* When the next silent unit may be asked; those that wait for their budget do not count. */
 static int64_t
-probe_start(const struct schedule_unit *u)
+next_probe_start(const struct schedule *s, int64_t now_us)
 {
-	return u->next_probe_us > u->free_us ? u->next_probe_us : u->free_us;
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < s->n_units; i++) {
+		int64_t start = probe_start(&s->units[i]);
+		if (s->units[i].silent && start > now_us && start < next)
+			next = start;
+	}
+	return next;
 }
 
 static void
@@ -143,16 +170,17 @@ schedule_next(struct schedule *s, int64_t now_us, int64_t (*probe_us)(void *, si
 	size_t unit = 0, entry = 0;
 	int64_t due = schedule_next_due(s);
 	next.until_us = due;
-	if (oldest_probe(s, &unit)) {
-		int64_t cost = probe_us(arg, unit), start = probe_start(&s->units[unit]);
+	if (pick_probe(s, now_us, &unit)) {
+		const struct schedule_unit *u = &s->units[unit];
+		int64_t cost = probe_us(arg, unit), start = next_probe_start(s, now_us);
 		budget_accrue(s, now_us, cost);
-		bool idle = due == INT64_MAX || now_us + cost <= due;
-		if (now_us >= start && (idle || s->budget_us >= cost)) {
+		bool free = due == INT64_MAX || now_us + cost <= due || is_doubtful(u);
+		if (now_us >= probe_start(u) && (free || s->budget_us >= cost)) {
 			next.what = SCHEDULE_PROBE;
 			next.index = unit;
 			return next;
 		}
-		if (now_us < start && start < next.until_us)
+		if (start < next.until_us)
 			next.until_us = start;
 	}
 	if (pick_entry(s, now_us, &entry)) {
@@ -192,7 +220,7 @@ unit_failed(struct schedule_unit *u, int64_t end_us, int64_t free_us)
 	u->silent = true;
 	u->failures++;
 	u->free_us = free_us;
-	u->next_probe_us = end_us + PROBE_EVERY_US;
+	u->next_probe_us = end_us + (is_doubtful(u) ? DOUBT_US : PROBE_EVERY_US);
 }
 
 void
@@ -206,6 +234,7 @@ schedule_polled(struct schedule *s, size_t entry, int64_t end_us, bool answered,
 		return;
 	}
 	u->silent = false;
+	u->heard = true;
 	u->failures = 0;
 	u->free_us = free_us;
 }
@@ -214,6 +243,7 @@ static void
 unit_returned(struct schedule *s, size_t unit, int64_t now_us)
 {
 	s->units[unit].silent = false;
+	s->units[unit].heard = true;
 	s->units[unit].failures = 0;
 	for (size_t i = 0; i < s->n_entries; i++)
 		if (s->entries[i].unit == unit)
@@ -228,9 +258,10 @@ schedule_probed(struct schedule *s, size_t unit, int64_t start_us, int64_t end_u
 		unit_returned(s, unit, end_us);
 		return;
 	}
+	bool was_doubtful = is_doubtful(&s->units[unit]);
 	unit_failed(&s->units[unit], end_us, free_us);
 	int64_t due = schedule_next_due(s);
-	if (due < end_us) /* somebody waited for it */
+	if (due < end_us && !was_doubtful) /* somebody waited for it */
 		s->budget_us -= end_us - start_us;
 }
 

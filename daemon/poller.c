@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "daemon/clock.h"
@@ -458,6 +459,8 @@ static void *
 run(void *arg)
 {
 	struct poller *p = arg;
+	if (p->bus->type == BUS_MODBUS_RTU) /* 50 us more per silence is 1 % of a fast line */
+		prctl(PR_SET_TIMERSLACK, 1);
 	while (!atomic_load(&p->stop)) {
 		pthread_mutex_lock(&p->lock);
 		struct pollset *given = p->given;

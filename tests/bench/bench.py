@@ -202,7 +202,7 @@ def run_line(baud, dead):
     bus = f'{{id: bus, type: modbus-rtu, device: "{device}", baud: {baud}, format: 8N1}}'
     config = write_config(folder, broker, bus, range(1, 11), range(10), "continuous")
     daemon = lab.start_daemon(config, folder)
-    result = json.loads(line.communicate(timeout=LINE_S + 30)[0])
+    result = json.loads(line.communicate(timeout=LINE_S + 60)[0])
     lab.stop(daemon)
     broker.stop()
     return result
@@ -332,7 +332,7 @@ def return_time(folder, broker, sim):
     time.sleep(30)
     receiver = lab.Receiver(broker, "parks/+/machines/dev-0003/telemetry")
     begin = time.time()
-    sim.command("fault dev-0003 none")
+    sim.command("fault dev-0003 ok")
     time.sleep(12)
     messages = [m for a in receiver.arrivals().values() for m in a]
     lab.stop(daemon)
@@ -348,7 +348,7 @@ def neighbours(folder, broker, sim):
     time.sleep(30)
     arrivals = receiver.arrivals()
     for i in range(1, 9):
-        sim.command(f"fault dev-{i:04d} none")
+        sim.command(f"fault dev-{i:04d} ok")
     lab.stop(daemon)
     gaps = [b[0] - a[0] for topic in arrivals if re.search("dev-00(09|10)/", topic)
             for a, b in zip(arrivals[topic], arrivals[topic][1:])]

@@ -133,4 +133,4 @@ return and silent neighbours. It needs mosquitto, strace and valgrind; collectd-
 """
 
     def minutes(self):
-        return round((2 * 3 * self.runs * (self.seconds + 6) + 4 * 32 + 6 * self.seconds + 150) / 60)
+        return round((2 * 3 * self.runs * (self.seconds + 6) + 4 * 42 + 6 * self.seconds + 150) / 60)

@@ -7,8 +7,9 @@
  *
  *   rtu_line BAUD SECONDS [DEAD,DEAD...]
  *
- * Prints the pty's name, serves 8N1, units 1..10, holding and input registers, from the first
- * request on for so many seconds, and prints one line of JSON.
+ * Prints the pty's name, serves 8N1, units 1..10, holding and input registers, and prints one line
+ * of JSON. It measures for so many seconds, beginning 10 s after the first request: by then the
+ * master knows which units are dead.
  */
 #include "drivers/frame.h"
 #include "drivers/plan.h"
@@ -16,6 +17,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { UNITS = 10, THINK_US = 1000, PIECE = 8 };
+enum { UNITS = 10, THINK_US = 1000, PIECE = 8, WARM_US = 10000000 };
 
 struct bus {
 	int fd, keep;
@@ -33,6 +36,7 @@ struct bus {
 	int64_t first_us, last_us[UNITS + 1], gap_us[UNITS + 1];
 	unsigned long live[UNITS + 1], to_dead, early, garbage;
 	int64_t least_silence_us;
+	unsigned answers; /* ever; registers show it, so that no answer is a copy of a recent one */
 	int dead[UNITS + 1];
 };
 
@@ -68,11 +72,12 @@ answer(struct bus *b, const uint8_t *adu, size_t n, int64_t start_us)
 		size_t piece = n - at > PIECE ? PIECE : n - at;
 
 		wait_until(start_us + chars_us(b, at + piece));
+		/* before the write: the master may act on it before we look at the clock again */
+		b->end_us = now_us();
 		if (write(b->fd, adu + at, piece) != (ssize_t)piece)
 			b->garbage++;
 		at += piece;
 	}
-	b->end_us = now_us();
 }
 
 static void
@@ -101,40 +106,57 @@ serve(struct bus *b, const uint8_t *req, int64_t at_us)
 		return;
 	}
 	pdu[1] = (uint8_t)(2 * words);
-	for (unsigned i = 0; i < 2 * words; i++)
-		pdu[2 + i] = (uint8_t)(i + b->live[unit]);
+	for (unsigned i = 0; i < words; i++) {
+		pdu[2 + 2 * i] = (uint8_t)((b->answers + i) >> 8);
+		pdu[3 + 2 * i] = (uint8_t)(b->answers + i);
+	}
+	b->answers++;
 	answer(b, adu, frame_build_rtu(adu, (uint8_t)unit, pdu, 2 + 2 * words),
 		b->end_us + b->t35_us + THINK_US);
 	count(b, unit);
 }
 
+/* One request: a read brings it whole, or not at all. */
+static void
+take_request(struct bus *b)
+{
+	uint8_t in[512];
+	int64_t at_us = now_us();
+	ssize_t n = read(b->fd, in, sizeof(in));
+
+	if (n <= 0)
+		return;
+	if (!b->first_us)
+		b->first_us = at_us;
+	if (n != 8 || frame_crc16(in, 6) != (in[6] | (unsigned)in[7] << 8))
+		b->garbage++;
+	else
+		serve(b, in, at_us);
+}
+
+static void
+forget_results(struct bus *b)
+{
+	memset(b->live, 0, sizeof(b->live));
+	memset(b->gap_us, 0, sizeof(b->gap_us));
+	b->to_dead = b->early = b->garbage = 0;
+	b->least_silence_us = INT64_MAX;
+}
+
 static void
 run(struct bus *b, int64_t length_us)
 {
-	uint8_t in[512];
-	size_t have = 0;
+	bool warm = false;
 
-	while (!b->first_us || now_us() < b->first_us + length_us) {
+	while (!b->first_us || now_us() < b->first_us + WARM_US + length_us) {
 		struct pollfd pfd = {.fd = b->fd, .events = POLLIN};
-		ssize_t n;
-		int64_t at_us;
 
-		if (poll(&pfd, 1, 100) <= 0 || !(pfd.revents & POLLIN))
-			continue;
-		at_us = now_us();
-		n = read(b->fd, in + have, sizeof(in) - have);
-		if (n <= 0)
-			continue;
-		have += (size_t)n;
-		if (have < 8)
-			continue;
-		if (have > 8 || frame_crc16(in, 6) != (in[6] | (unsigned)in[7] << 8))
-			b->garbage++;
-		else
-			serve(b, in, at_us);
-		if (!b->first_us)
-			b->first_us = at_us;
-		have = 0;
+		if (!warm && b->first_us && now_us() >= b->first_us + WARM_US) {
+			forget_results(b);
+			warm = true;
+		}
+		if (poll(&pfd, 1, 100) > 0 && pfd.revents & POLLIN)
+			take_request(b);
 	}
 }
 
@@ -175,6 +197,9 @@ main(int argc, char **argv)
 			b.dead[atoi(s)] = 1;
 	}
 	prctl(PR_SET_TIMERSLACK, 1);
+	/* A line does not stand still because a computer is busy; without the right to say so it
+	 * may. */
+	(void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 10});
 	cfmakeraw(&t);
 	if (openpty(&b.fd, &b.keep, path, &t, NULL) < 0) {
 		perror("openpty");

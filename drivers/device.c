@@ -216,9 +216,9 @@ void
 device_stats(const struct device *dev, struct device_stats *out)
 {
 	*out = dev->stats;
-	out->latency_p50_us = device_latency_quantile(dev, 50);
-	out->latency_p95_us = device_latency_quantile(dev, 95);
-	out->latency_max_us = device_latency_quantile(dev, 100);
+	out->latency_p50_us = dev->quantile_us[0];
+	out->latency_p95_us = dev->quantile_us[1];
+	out->latency_max_us = dev->quantile_us[2];
 }
 
 const void *

@@ -8,6 +8,7 @@
 
 enum {
 	DEVICE_LATENCIES = 64,
+	DEVICE_QUANTILES = 3, /* median, 95 %, most */
 	DEVICE_IDENTITY_MAX = 64,
 	DEVICE_NO_SLOT = 0xFFFF,
 };
@@ -58,7 +59,8 @@ struct device {
 
 	struct device_stats stats;
 	uint32_t latency_us[DEVICE_LATENCIES];
-	unsigned latencies; /* ever taken */
+	unsigned latencies;                /* ever taken */
+	int quantile_us[DEVICE_QUANTILES]; /* of the last DEVICE_LATENCIES, a few answers old */
 	int usual_us;
 };
 
@@ -83,6 +85,5 @@ int device_identify(struct device *dev);
 
 /* device_latency.c */
 void device_latency_add(struct device *dev, int latency_us);
-int device_latency_quantile(const struct device *dev, int percent);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFRESH = 16 }; /* answers between two looks at the median */
+enum { REFRESH = 16 }; /* answers between two looks at the quantiles */
 
 static int
 compare_latencies(const void *a, const void *b)
@@ -15,17 +15,18 @@ compare_latencies(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int
-device_latency_quantile(const struct device *dev, int percent)
+/* Sorting is dear, and a few answers do not change the picture. */
+static void
+look(struct device *dev)
 {
+	static const int percents[DEVICE_QUANTILES] = {50, 95, 100};
 	uint32_t sorted[DEVICE_LATENCIES];
 	size_t n = dev->latencies < DEVICE_LATENCIES ? dev->latencies : DEVICE_LATENCIES;
 
-	if (n == 0)
-		return 0;
 	memcpy(sorted, dev->latency_us, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), compare_latencies);
-	return (int)sorted[(n - 1) * (size_t)percent / 100];
+	for (size_t i = 0; i < DEVICE_QUANTILES; i++)
+		dev->quantile_us[i] = (int)sorted[(n - 1) * (size_t)percents[i] / 100];
 }
 
 void
@@ -33,6 +34,8 @@ device_latency_add(struct device *dev, int latency_us)
 {
 	dev->latency_us[dev->latencies++ % DEVICE_LATENCIES] =
 		latency_us > 0 ? (uint32_t)latency_us : 0;
+	if (dev->latencies < REFRESH || dev->latencies % REFRESH == 0)
+		look(dev);
 	if (dev->latencies % REFRESH == 0)
-		dev->usual_us = device_latency_quantile(dev, 50);
+		dev->usual_us = dev->quantile_us[0];
 }

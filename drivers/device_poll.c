@@ -289,7 +289,7 @@ device_probe(struct device *dev, int timeout_ms)
 int
 device_probe_timeout_ms(const struct device *dev)
 {
-	int64_t us = LATENCY_PROBE * (int64_t)device_latency_quantile(dev, 95);
+	int64_t us = LATENCY_PROBE * (int64_t)dev->quantile_us[1];
 	int64_t least_us = PROBE_MIN_US + link_wire_us(dev->link, PROBE_CHARS);
 	int ms;
 

@@ -266,8 +266,9 @@ def syscalls(argv_of, polls_per_s):
     table = tracer.communicate(timeout=30)[1]
     lab.children.remove(tracer)
     lab.stop(child)
-    total = int(re.search(r"(\d+)\s+(?:\d+\s+)?total", table).group(1))
-    return total / (polls_per_s * length), table
+    table = "\n".join(line for line in table.splitlines() if not line.startswith("strace:"))
+    total = next(line.split()[3] for line in table.splitlines() if line.endswith("total"))
+    return int(total) / (polls_per_s * length), table
 
 
 def instructions(argv_of, polls_per_s, folder):

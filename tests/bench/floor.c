@@ -72,15 +72,38 @@ add_device(int port, const char *format)
 	return 0;
 }
 
-static int
-write_payload(char *buf, size_t size, struct device *d, const uint16_t *words, int n)
+static char *
+put_text(char *at, const char *text)
 {
-	int len = snprintf(
-		buf, size, "{\"v\":1,\"ts\":%lld,\"seq\":%lu,\"values\":{", wall_ms(), ++d->seq);
-	for (int i = 0; i < n; i++)
-		len += snprintf(buf + len, size - (size_t)len, "%s\"r%d\":%u", i ? "," : "", i,
-			(unsigned)words[i]);
-	return len + snprintf(buf + len, size - (size_t)len, "}}");
+	size_t n = strlen(text);
+	memcpy(at, text, n);
+	return at + n;
+}
+
+/* printf(3) would be most of the floor's own instructions. */
+static char *
+put_number(char *at, unsigned long long x)
+{
+	char digits[20];
+	int n = 0;
+	do
+		digits[n++] = (char)('0' + x % 10);
+	while (x /= 10);
+	while (n)
+		*at++ = digits[--n];
+	return at;
+}
+
+static int
+write_payload(char *buf, struct device *d, const uint16_t *words, int n)
+{
+	char *at = put_number(put_text(buf, "{\"v\":1,\"ts\":"), (unsigned long long)wall_ms());
+	at = put_text(put_number(put_text(at, ",\"seq\":"), ++d->seq), ",\"values\":{");
+	for (int i = 0; i < n; i++) {
+		at = put_number(put_text(at, i ? ",\"r" : "\"r"), (unsigned)i);
+		at = put_number(put_text(at, "\":"), words[i]);
+	}
+	return (int)(put_text(at, "}}") - buf);
 }
 
 static int
@@ -90,7 +113,7 @@ poll_device(struct mosquitto *m, struct device *d, int registers)
 	char payload[4096];
 	if (modbus_read_registers(d->ctx, 0, registers, words) != registers)
 		return -1;
-	int len = write_payload(payload, sizeof(payload), d, words, registers);
+	int len = write_payload(payload, d, words, registers);
 	sent++;
 	return mosquitto_publish(m, NULL, d->topic, len, payload, 1, false);
 }

@@ -35,7 +35,8 @@ set_times(struct device *dev, const struct device_spec *spec)
 	const struct profile_link *l = spec->profile ? &spec->profile->link : &nothing;
 
 	dev->check_unit = l->check_unit;
-	dev->timeout_ms = either(spec->timeout_ms, l->response_timeout_ms, TIMEOUT_MS);
+	dev->timeout_ms = either(spec->timeout_ms, l->response_timeout_ms,
+		spec->driver->timeout_ms ? spec->driver->timeout_ms : TIMEOUT_MS);
 	dev->byte_timeout_ms = either(spec->byte_timeout_ms, l->byte_timeout_ms, 0);
 	dev->min_gap_ms = either(spec->min_gap_ms, l->min_gap_ms, 0);
 	dev->max_latency_ms = either(spec->max_latency_ms, l->max_latency_ms, MAX_LATENCY_MS);
@@ -121,6 +122,7 @@ device_create(const struct device_spec *spec, struct link *link)
 	dev->options = spec->options;
 	dev->unit = spec->unit;
 	dev->relearn_off = spec->replan_hourly_off;
+	dev->status = (struct status){.activity = ACTIVITY_UNKNOWN, .progress = -1};
 	dev->n_points = spec->profile ? spec->profile->n_points : spec->driver->n_points;
 	dev->n_groups = spec->profile ? spec->profile->n_groups : spec->driver->n_groups;
 	set_times(dev, spec);
@@ -157,7 +159,8 @@ device_destroy(struct device *dev)
 void
 device_rebase(struct device *dev, const struct profile *profile)
 {
-	dev->profile = profile;
+	if (dev->profile)
+		dev->profile = profile;
 }
 
 void

@@ -11,6 +11,7 @@ enum {
 	DEVICE_QUANTILES = 3, /* median, 95 %, most */
 	DEVICE_IDENTITY_MAX = 64,
 	DEVICE_NO_SLOT = 0xFFFF,
+	DEVICE_TEXT_MAX = 64, /* of one string point of a driver */
 };
 
 struct device {
@@ -43,6 +44,8 @@ struct device {
 	bool identified;
 	int silent; /* polls in a row that timed out */
 	char identity[DEVICE_IDENTITY_MAX];
+	struct status status; /* as the driver said last */
+	int64_t asked_us;     /* a question is out since; 0: none */
 
 	device_raw_fn *watcher; /* of a person who wants to see raw words; NULL: none */
 	void *watcher_arg;

@@ -141,6 +141,7 @@ finish(struct device *dev, int rc)
 	out->rc = rc;
 	out->fail = (uint8_t)(rc < 0 ? fail : FAIL_NONE);
 	out->exception = (uint8_t)(out->fail == FAIL_EXCEPTION ? exception : 0);
+	out->status = dev->status;
 	out->ts_ms = dev->arrived_ms ? dev->arrived_ms : link_real_ms();
 	out->mono_us = link_mono_us();
 	dev->out = NULL;
@@ -207,6 +208,8 @@ poll_once(struct device *dev, unsigned group)
 		return rc;
 	dev->budget = (int)device_requests(dev, group) + LEARN_REQUESTS;
 	rc = dev->driver->poll(dev, group);
+	if (!dev->profile && rc == -ETIMEDOUT)
+		dev->stats.timeouts++;
 	if (rc == -ECANCELED)
 		return rc;
 	return dev->answered ? 0 : rc;
@@ -270,8 +273,13 @@ device_probe(struct device *dev, int timeout_ms)
 	unsigned count;
 	int rc = link_open(dev->link);
 
-	if (rc < 0 || !dev->profile)
+	if (rc < 0)
 		return rc;
+	if (!dev->profile) { /* nobody waits behind it: it is asked as always */
+		rc = poll_once(dev, 0);
+		note_outcome(dev, 0, rc);
+		return rc;
+	}
 	reg = probe_point(dev);
 	count = reg->count > 0 ? reg->count : 1;
 	memcpy(req,

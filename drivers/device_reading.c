@@ -4,6 +4,7 @@
 
 #include "drivers/decode.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,8 +13,12 @@ text_room(const struct device *dev)
 {
 	size_t room = 0;
 
-	for (size_t i = 0; dev->profile && i < dev->n_points; i++) {
-		if (dev->wanted[i] && dev->profile->points[i].type == REG_STRING)
+	for (size_t i = 0; i < dev->n_points; i++) {
+		if (!dev->wanted[i])
+			continue;
+		if (!dev->profile)
+			room += dev->driver->points[i].kind == VALUE_STRING ? DEVICE_TEXT_MAX : 0;
+		else if (dev->profile->points[i].type == REG_STRING)
 			room += 2u * dev->profile->points[i].count + 1;
 	}
 	return room;
@@ -84,6 +89,24 @@ device_report_fail(struct device *dev, unsigned point, enum fail fail, unsigned 
 		.kind = VALUE_NONE, .fail = (uint8_t)fail, .exception = (uint8_t)exception};
 
 	device_report(dev, point, &v);
+}
+
+void
+device_report_text(struct device *dev, unsigned point, const char *text)
+{
+	struct reading *out = dev->out;
+	size_t n = 0;
+
+	if (!value_of(dev, point) || out->text_len + DEVICE_TEXT_MAX > out->text_cap)
+		return;
+	char *to = out->text + out->text_len;
+	for (; *text && n < DEVICE_TEXT_MAX - 1; text++) {
+		if (isprint((unsigned char)*text))
+			to[n++] = *text;
+	}
+	to[n] = '\0';
+	out->text_len += n + 1;
+	device_report(dev, point, &(struct value){.kind = VALUE_STRING, .u.s = to});
 }
 
 static bool

@@ -84,6 +84,10 @@ struct point {
 	struct text title;
 	unsigned group; /* index into the groups of its profile or driver */
 	bool optional;  /* missing is no fault */
+	/* The rest is for points of a driver; a profile has its own words for it. */
+	enum value_kind kind;     /* of its values; VALUE_NONE means VALUE_DOUBLE */
+	const char *const *words; /* VALUE_ENUM: what it can be, NULL-ended */
+	bool counter;             /* only grows, until the device resets it */
 };
 
 struct group {
@@ -107,6 +111,41 @@ struct driver_option {
 
 enum link_kind { LINK_MODBUS, LINK_SERIAL, LINK_HID };
 
+/* ---- what a machine is doing -------------------------------------------------------------- */
+
+enum activity { ACTIVITY_UNKNOWN, ACTIVITY_OFF, ACTIVITY_IDLE, ACTIVITY_BUSY, ACTIVITY_PAUSED };
+enum severity { SEVERITY_NONE, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_CRITICAL };
+/* How a job ended, as far as the machine itself says. */
+enum job_result { JOB_NONE, JOB_FINISHED, JOB_STOPPED, JOB_FAULT };
+
+/* Something wrong that a driver recognises; people get it as the alarm <source>-<id>. */
+struct driver_fault {
+	const char *id; /* "thermal-runaway"; stable for ever */
+	enum severity severity;
+	struct text text, hint; /* both languages; the hint says what to look at */
+};
+
+enum { FAULTS_MAX = 64 };
+
+/* What the driver makes of it all. */
+struct status {
+	enum activity activity;
+	enum job_result result; /* of the last job; JOB_NONE: none yet, or one is running */
+	double progress;        /* of the running job, 0..1; negative: not known */
+	uint64_t faults;        /* bit i: faults[i] of the driver holds */
+};
+
+/* A message that a serial or HID driver may send, exactly so. Whatever is not in its table cannot
+ * be sent: device_ask() takes the index. */
+struct driver_query {
+	const char *bytes;
+	size_t len;
+};
+#define QUERY(literal)                                                                             \
+	{                                                                                          \
+		literal, sizeof(literal) - 1                                                       \
+	}
+
 struct driver {
 	const char *name; /* as in `driver:` */
 	const char *summary;
@@ -116,6 +155,11 @@ struct driver {
 	size_t n_points;
 	const struct group *groups;
 	size_t n_groups;
+	const struct driver_fault *faults;
+	size_t n_faults;                    /* at most FAULTS_MAX */
+	const struct driver_query *queries; /* LINK_SERIAL, LINK_HID */
+	size_t n_queries;
+	int timeout_ms; /* where the source says nothing; 0: 500 */
 	const struct driver_option *options;
 	size_t options_size;
 	size_t state_size; /* zeroed by the core, one per device */
@@ -123,7 +167,8 @@ struct driver {
 	int (*open)(struct device *dev);
 	/* Reads one group and reports it. 0 if the device answered at all. */
 	int (*poll)(struct device *dev, unsigned group);
-	/* Takes what arrives between polls. Optional. */
+	/* Takes what arrived between polls, without waiting (device_receive() with 0 ms, until it
+	 * returns -ETIMEDOUT). More than 0: there is news, group 0 is polled at once. Optional. */
 	int (*listen)(struct device *dev);
 };
 
@@ -135,6 +180,40 @@ void *device_state(struct device *dev);
 void device_report(struct device *dev, unsigned point, const struct value *value);
 /* The same for a point that could not be read. */
 void device_report_fail(struct device *dev, unsigned point, enum fail fail, unsigned exception);
+
+/* Short forms of it. `decimals`: as many as the device has; `word`: one of the point's words. */
+void device_report_int(struct device *dev, unsigned point, int64_t v);
+void device_report_real(struct device *dev, unsigned point, double v, unsigned decimals);
+void device_report_bool(struct device *dev, unsigned point, bool v);
+void device_report_word(struct device *dev, unsigned point, const char *word);
+/* Text that the device supplied: what is printable of it, kept as long as the reading. */
+void device_report_text(struct device *dev, unsigned point, const char *text);
+/* What the machine is doing now; goes out with this poll and all later ones until it is said
+ * anew. Before the first call: ACTIVITY_UNKNOWN, no faults. */
+void device_set_status(struct device *dev, const struct status *status);
+/* Who the device is, "Ender-3"; to be set in `open`. Another one than last time is not polled
+ * until a person accepts it. No serial line noise, no version that an update changes. */
+void device_set_identity(struct device *dev, const char *identity);
+/* The source's `timeout`, or the driver's. */
+int device_timeout_ms(const struct device *dev);
+/* Milliseconds that only grow. */
+int64_t device_now_ms(const struct device *dev);
+/* `on_open: resets`: opening the port has just restarted the board. */
+bool device_was_reset(const struct device *dev);
+
+/* ---- serial and HID ------------------------------------------------------------------------ */
+
+/* Sends queries[query] of the driver. 0 or -errno. */
+int device_ask(struct device *dev, unsigned query);
+/* The next thing the device says: a line (without its end, NUL-terminated, control characters left
+ * out; what is longer than 4095 characters is dropped whole) or a HID report. The length (a line's
+ * is never 0), -ETIMEDOUT, -EIO / -ENODEV … (unplugged), -ECANCELED. */
+int device_receive(struct device *dev, void *buf, size_t size, int timeout_ms);
+/* Throws away what has already arrived: before a question whose answer cannot be told from an
+ * older one. */
+int device_drain(struct device *dev);
+
+/* ---- Modbus ------------------------------------------------------------------------------- */
 
 /* Registers: the requests that the plan wants in this poll, one after the other. */
 enum table { TABLE_COIL, TABLE_DISCRETE, TABLE_HOLDING, TABLE_INPUT };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 
 int64_t
@@ -164,6 +165,87 @@ link_transact(struct link *link, struct exchange *ex)
 	return rc;
 }
 
+/* The same for devices that speak in lines or reports: there is no way to send anything but what
+ * stands in the driver's table. */
+int
+link_send(struct link *link, unsigned query)
+{
+	int rc;
+
+	if (query >= link->n_queries)
+		return -EPERM;
+	if (link_is_cancelled(link))
+		return -ECANCELED;
+	if (!link->open)
+		return -ENOTCONN;
+	link->stats.requests++;
+	rc = link->ops->send(link, &link->queries[query]);
+	if (is_dead(rc))
+		link_close(link);
+	return rc;
+}
+
+int
+link_receive(struct link *link, void *buf, size_t size, int64_t until_us)
+{
+	int rc;
+
+	if (!link->open)
+		return -ENOTCONN;
+	rc = link->ops->receive(link, buf, size, until_us);
+	if (is_dead(rc))
+		link_close(link);
+	return rc;
+}
+
+int
+link_await(struct link *link, int64_t until_us)
+{
+	int rc = link->ops->await(link, until_us);
+
+	if (is_dead(rc))
+		link_close(link);
+	return rc;
+}
+
+void
+link_wake(struct link *link)
+{
+	if (link->ops->wake)
+		link->ops->wake(link);
+}
+
+void
+link_check(struct link *link)
+{
+	if (link->open && link->ops->check && link->ops->check(link) < 0)
+		link_close(link);
+}
+
+void
+link_expect(struct link *link, const char *plugged)
+{
+	snprintf(link->expected, sizeof(link->expected), "%s", plugged);
+}
+
+const char *
+link_plugged(const struct link *link)
+{
+	return link->plugged;
+}
+
+int64_t
+link_now_us(const struct link *link)
+{
+	return link->ops->now_us ? link->ops->now_us(link) : link_mono_us();
+}
+
+bool
+link_resets(const struct link *link)
+{
+	return link->resets;
+}
+
 int
 link_wait(struct link *link, int ms)
 {
@@ -176,6 +258,7 @@ void
 link_cancel(struct link *link)
 {
 	atomic_store_explicit(&link->cancelled, true, memory_order_relaxed);
+	link_wake(link);
 }
 
 const char *

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* link.h -- the seam under the drivers: one wire, however it is made
  *
- * link_modbus.c (RTU and TCP) is the real one, link_memory.c its peer for tests. A link is used
- * by one thread at a time, except link_cancel().
+ * Modbus (RTU, TCP) is questions and answers: link_transact(). Serial lines and HID reports are
+ * whatever comes, asked or not: link_send(), link_receive(). link_memory.c and
+ * tests/drivers/replay.h are their peers for tests. A link is used by one thread at a time, except
+ * link_cancel() and link_wake().
  */
 #ifndef DRIVERS_LINK_H
 #define DRIVERS_LINK_H
@@ -31,9 +33,17 @@ struct exchange {
 
 struct link_ops {
 	int (*open)(struct link *link);
-	int (*transact)(struct link *link, struct exchange *ex);
 	void (*close)(struct link *link);
 	void (*destroy)(struct link *link);
+	/* Modbus */
+	int (*transact)(struct link *link, struct exchange *ex);
+	/* serial, HID */
+	int (*send)(struct link *link, const struct driver_query *query);
+	int (*receive)(struct link *link, void *buf, size_t size, int64_t until_us);
+	int (*await)(struct link *link, int64_t until_us);
+	int (*check)(struct link *link);            /* NULL: nothing to look at */
+	void (*wake)(struct link *link);            /* NULL: nobody waits in await */
+	int64_t (*now_us)(const struct link *link); /* NULL: CLOCK_MONOTONIC */
 	/* Lets time pass and throws away what arrives meanwhile. 0 or -errno. NULL: nothing can. */
 	int (*wait)(struct link *link, int64_t until_us);
 	int64_t (*unit_free_us)(const struct link *link, uint8_t unit); /* NULL: always free */
@@ -62,12 +72,27 @@ struct link_tcp {
 	int pause_after_connect_ms;
 };
 
+struct usb;
+
+struct link_plug {          /* one serial or HID device */
+	const char *device; /* a path, usb:…, usb-port:…, unix:… as configured; copied */
+	struct usb *usb;    /* who knows what is plugged in; borrowed */
+	int baud;           /* serial */
+	bool resets;        /* serial: opening the port restarts the board */
+	const struct driver_query *queries; /* all that may be sent; borrowed */
+	size_t n_queries;
+};
+
 /* Nothing is opened yet. NULL: out of memory. Strings are copied. */
 struct link *link_modbus_rtu_create(const struct link_rtu *spec);
 struct link *link_modbus_tcp_create(const struct link_tcp *spec);
+struct link *link_serial_create(const struct link_plug *spec);
+struct link *link_hid_create(const struct link_plug *spec);
 
 /* 0 or -errno: -EBUSY with the holder's name in link_holder(), -EACCES, -ENOENT, -ECONNREFUSED,
- * -ETIMEDOUT, -ENXIO (name not found), -ECANCELED. Opening an open link does nothing. */
+ * -ETIMEDOUT, -ENXIO (name not found), -ECANCELED. USB: -ENODEV (not plugged in), -EMLINK (several
+ * devices fit; link_holder() lists their ports), -ESTALE (another device than link_expect()).
+ * Opening an open link does nothing. */
 int link_open(struct link *link);
 bool link_is_open(const struct link *link);
 /* Grows with every opening: whoever sees it changed talks to a line, and perhaps to devices, that
@@ -80,6 +105,24 @@ void link_destroy(struct link *link); /* NULL is fine */
  * -EPIPE, -ENOTCONN the link has closed itself; a TCP link also after -EPROTO and a cut answer.
  * -EPERM: a request that is not a plain reading one (FC 1-4, 17, 43/14) is never sent. */
 int link_transact(struct link *link, struct exchange *ex);
+/* Sends queries[query]. 0 or -errno; -EPERM: there is no such query. */
+int link_send(struct link *link, unsigned query);
+/* The next line or report, see device_receive(). Closes the link when it is dead. */
+int link_receive(struct link *link, void *buf, size_t size, int64_t until_us);
+/* Waits until there is something to receive: 1; 0: the time is over, or link_wake(); or -errno. */
+int link_await(struct link *link, int64_t until_us);
+/* Any thread: ends a link_await(), now or the next one. */
+void link_wake(struct link *link);
+/* Something was plugged in or out: closes the link if that was its device. */
+void link_check(struct link *link);
+/* Which USB device was there last time, "1a86:7523:SERIAL"; "": any will do. Another one is not
+ * opened. */
+void link_expect(struct link *link, const char *plugged);
+/* The USB device that was found at the last opening, "" if none or not USB. */
+const char *link_plugged(const struct link *link);
+int64_t link_now_us(const struct link *link);
+bool link_resets(const struct link *link); /* serial, on_open: resets */
+
 /* Lets time pass; what arrives meanwhile is thrown away. 0, -ECANCELED or another -errno. */
 int link_wait(struct link *link, int ms);
 /* Any thread: running and coming calls return -ECANCELED within 0.5 s. */

@@ -9,7 +9,8 @@
 
 enum {
 	LINK_SLICE_MS = 250, /* longest wait without a look at the cancel flag */
-	LINK_HOLDER_MAX = 64,
+	LINK_HOLDER_MAX = 128,
+	LINK_PLUGGED_MAX = 96,
 };
 
 /* First member of every kind of link. */
@@ -20,6 +21,11 @@ struct link {
 	bool open;
 	unsigned generation; /* openings */
 	char holder[LINK_HOLDER_MAX];
+	/* serial and HID */
+	const struct driver_query *queries;
+	size_t n_queries;
+	bool resets;
+	char plugged[LINK_PLUGGED_MAX], expected[LINK_PLUGGED_MAX];
 };
 
 int64_t link_mono_us(void);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* kinds.c -- every kind of simulated USB machine: a new one is one line here */
+#include "cli/simulate/plug.h"
+
+#include <string.h>
+
+static const struct plug_kind *const kinds[] = {
+	NULL,
+};
+
+const struct plug_kind *
+plug_kind_at(size_t i)
+{
+	return i < sizeof kinds / sizeof kinds[0] ? kinds[i] : NULL;
+}
+
+const struct plug_kind *
+plug_kind_find(const char *name)
+{
+	const struct plug_kind *k;
+
+	for (size_t i = 0; (k = plug_kind_at(i)); i++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}

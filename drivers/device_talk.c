@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* device_talk.c -- what drivers of serial and HID devices call: questions, lines, conclusions */
+#include "drivers/device_impl.h"
+
+#include "drivers/link_impl.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+int
+device_timeout_ms(const struct device *dev)
+{
+	return dev->timeout_ms;
+}
+
+int64_t
+device_now_ms(const struct device *dev)
+{
+	return link_now_us(dev->link) / 1000;
+}
+
+bool
+device_was_reset(const struct device *dev)
+{
+	return link_resets(dev->link);
+}
+
+void
+device_set_status(struct device *dev, const struct status *status)
+{
+	dev->status = *status;
+}
+
+void
+device_set_identity(struct device *dev, const char *identity)
+{
+	size_t n = 0;
+
+	for (; *identity && n + 1 < sizeof(dev->identity); identity++) {
+		if (isprint((unsigned char)*identity))
+			dev->identity[n++] = *identity;
+	}
+	dev->identity[n] = '\0';
+}
+
+void
+device_report_int(struct device *dev, unsigned point, int64_t v)
+{
+	device_report(dev, point, &(struct value){.kind = VALUE_INT, .u.i = v});
+}
+
+void
+device_report_real(struct device *dev, unsigned point, double v, unsigned decimals)
+{
+	device_report(dev, point,
+		&(struct value){.kind = VALUE_REAL, .decimals = (uint8_t)decimals, .u.num = v});
+}
+
+void
+device_report_bool(struct device *dev, unsigned point, bool v)
+{
+	device_report(dev, point, &(struct value){.kind = VALUE_BOOL, .u.b = v});
+}
+
+void
+device_report_word(struct device *dev, unsigned point, const char *word)
+{
+	device_report(dev, point, &(struct value){.kind = VALUE_ENUM, .u.s = word});
+}
+
+int
+device_ask(struct device *dev, unsigned query)
+{
+	int rc = link_send(dev->link, query);
+
+	if (rc == 0) {
+		dev->stats.requests++;
+		dev->asked_us = link_now_us(dev->link);
+	}
+	return rc;
+}
+
+static void
+note_arrival(struct device *dev)
+{
+	dev->arrived_ms = link_real_ms();
+	dev->stats.last_answer_mono_us = link_mono_us();
+	if (!dev->asked_us)
+		return;
+	dev->stats.answers++;
+	device_latency_add(dev, (int)(link_now_us(dev->link) - dev->asked_us));
+	dev->asked_us = 0;
+}
+
+int
+device_receive(struct device *dev, void *buf, size_t size, int timeout_ms)
+{
+	int64_t until_us = link_now_us(dev->link) + (int64_t)timeout_ms * 1000;
+	int rc = link_receive(dev->link, buf, size, until_us);
+
+	if (rc > 0)
+		note_arrival(dev);
+	return rc;
+}
+
+int
+device_drain(struct device *dev)
+{
+	char buf[4096];
+	int rc;
+
+	do
+		rc = device_receive(dev, buf, sizeof(buf), 0);
+	while (rc > 0);
+	return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+bool
+device_listens(const struct device *dev)
+{
+	return dev->driver->listen != NULL;
+}
+
+int
+device_listen(struct device *dev)
+{
+	return dev->driver->listen(dev);
+}

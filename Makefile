@@ -10,7 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 VERSION := 0.1.0
 
-PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd
+PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Werror
 ifeq ($(findstring clang,$(CC)),)
@@ -39,8 +39,8 @@ UNIT_SRC := $(wildcard tests/unit/*_test.c tests/drivers/*_test.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
-LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus) -lm
-LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd)
+LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus libudev) -lm
+LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd sqlite3)
 LIBS_CLI := $(shell pkg-config --libs libmosquitto)
 
 # V=1 shows the commands.

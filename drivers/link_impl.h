@@ -44,6 +44,28 @@ void link_port_destroy(struct link_port *port);
 int link_port_open(struct link_port *port, char holder[LINK_HOLDER_MAX]);
 void link_port_close(struct link_port *port);
 
+/* plug.c: the node of a serial or HID device, wherever it is plugged in. */
+struct plug {
+	struct usb *usb; /* borrowed */
+	char *device;    /* as configured */
+	int fd, wake_fd;
+	bool is_socket;
+	char node[64]; /* that is open */
+};
+
+int plug_init(struct link *link, struct plug *plug, const struct link_plug *spec);
+void plug_finish(struct plug *plug);
+/* 0 or -errno, see link_open(). */
+int plug_open(struct link *link, struct plug *plug, enum link_kind kind);
+void plug_close(struct plug *plug);
+int plug_await(struct link *link, struct plug *plug, int64_t until_us);
+void plug_wake(struct plug *plug);
+/* -ENODEV: what is open is not what is plugged in. */
+int plug_check(struct plug *plug);
+
+/* tty_speed.c: any speed at all. 0 or -errno. */
+int tty_set_speed(int fd, int baud);
+
 /* port_lock.c: one process per port. Returns a descriptor that holds the lock, or -errno. */
 int port_lock(const char *path, char holder[LINK_HOLDER_MAX]);
 void port_unlock(int fd);

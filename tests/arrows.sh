@@ -52,6 +52,8 @@ only 'uv\.h' 'daemon/loop\.c'
 only 'mosquitto\.h|mqtt_protocol\.h' 'daemon/connection\.c|cli/broker\.c'
 only 'modbus\.h|modbus/modbus\.h' 'drivers/link_modbus\.c'
 only 'yaml\.h' 'config/yaml\.c'
+only 'libudev\.h' 'drivers/usb\.c'
+only 'sqlite3\.h' 'daemon/state\.c'
 only 'microhttpd\.h' 'daemon/metrics\.c'
 only 'jansson\.h' 'daemon/control\.c|daemon/inbound\.c|cli/doc\.c'
 

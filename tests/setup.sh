@@ -4,9 +4,9 @@
 # Asks for root (sudo) only if something is missing.
 set -eu
 
-build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev"
+build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev"
 demo="$build mosquitto"
-test="$demo mosquitto-clients libcmocka-dev openssl python3 python3-pytest python3-pytest-xdist
+test="$demo mosquitto-clients libcmocka-dev umockdev libumockdev-dev openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
       python3-yaml mbpoll socat nodejs npm prometheus"
 lint="clang clang-format universal-ctags"

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* link_serial.c -- a machine on a USB serial port that speaks in lines
+ *
+ * The kernel raises DTR when a tty is opened, which restarts most Arduino-like boards and kills
+ * the job they run; HUPCL would lower it at the last close and so prepare the next restart
+ * (termios(3)). So the port is opened once per plug-in and kept, and HUPCL is cleared: a restart
+ * of the daemon makes no edge.
+ */
+#include "drivers/link_impl.h"
+
+#include "drivers/lines.h"
+#include "drivers/usb.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { WRITE_US = 1000000 };
+
+struct serial {
+	struct link link;
+	struct plug plug;
+	int baud;
+	struct lines lines;
+};
+
+static struct serial *
+serial_of(struct link *link)
+{
+	return (struct serial *)link;
+}
+
+static int
+configure(int fd, int baud)
+{
+	struct termios tio;
+
+	if (tcgetattr(fd, &tio) < 0)
+		return -errno;
+	cfmakeraw(&tio);
+	tio.c_cflag |= CLOCAL | CREAD;
+	tio.c_cflag &= ~(tcflag_t)(HUPCL | CRTSCTS | CSTOPB | PARENB);
+	tio.c_iflag &= ~(tcflag_t)(IXON | IXOFF | IXANY);
+	tio.c_cc[VMIN] = 1;
+	tio.c_cc[VTIME] = 0;
+	if (tcsetattr(fd, TCSANOW, &tio) < 0)
+		return -errno;
+	return tty_set_speed(fd, baud);
+}
+
+static int
+serial_open(struct link *link)
+{
+	struct serial *s = serial_of(link);
+	int rc = plug_open(link, &s->plug, LINK_SERIAL);
+
+	if (rc < 0)
+		return rc;
+	rc = configure(s->plug.fd, s->baud);
+	if (rc < 0) {
+		plug_close(&s->plug);
+		return rc;
+	}
+	/* keeps out programs that do not lock; a pty refuses nothing, so failing is no failure */
+	ioctl(s->plug.fd, TIOCEXCL);
+	if (!link->resets) /* of a board that restarts, the first words are worth having */
+		tcflush(s->plug.fd, TCIFLUSH);
+	lines_reset(&s->lines);
+	return 0;
+}
+
+static void
+serial_close(struct link *link)
+{
+	struct serial *s = serial_of(link);
+
+	ioctl(s->plug.fd, TIOCNXCL);
+	plug_close(&s->plug);
+}
+
+static void
+serial_destroy(struct link *link)
+{
+	plug_finish(&serial_of(link)->plug);
+	free(link);
+}
+
+static int
+serial_send(struct link *link, const struct driver_query *query)
+{
+	struct serial *s = serial_of(link);
+	int64_t until_us = link_mono_us() + WRITE_US;
+
+	for (size_t at = 0; at < query->len;) {
+		ssize_t n = write(s->plug.fd, query->bytes + at, query->len - at);
+		int rc;
+
+		if (n >= 0) {
+			at += (size_t)n;
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+		rc = link_poll(link, s->plug.fd, POLLOUT, until_us);
+		if (rc <= 0)
+			return rc < 0 ? rc : -ETIMEDOUT;
+		if (!(rc & POLLOUT))
+			return -EIO;
+	}
+	return 0;
+}
+
+/* Reads what is there. Bytes or -errno; a port that is readable and gives nothing is gone. */
+static int
+take_bytes(struct serial *s)
+{
+	size_t room;
+	char *to = lines_room(&s->lines, &room);
+	ssize_t n = read(s->plug.fd, to, room);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -EIO;
+	if (n == 0)
+		return -EIO;
+	lines_added(&s->lines, (size_t)n);
+	return (int)n;
+}
+
+static int
+serial_receive(struct link *link, void *buf, size_t size, int64_t until_us)
+{
+	struct serial *s = serial_of(link);
+
+	for (bool late = false;; late = link_mono_us() >= until_us) {
+		size_t n = lines_take(&s->lines, buf, size);
+		int rc;
+
+		link->stats.noise_bytes = s->lines.dropped;
+		if (n > 0)
+			return (int)n;
+		if (late) /* also while bytes keep coming: a flood keeps nobody here */
+			return -ETIMEDOUT;
+		rc = link_poll(link, s->plug.fd, POLLIN, until_us);
+		if (rc <= 0)
+			return rc < 0 ? rc : -ETIMEDOUT;
+		if (!(rc & POLLIN))
+			return -EIO;
+		rc = take_bytes(s);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static int
+serial_await(struct link *link, int64_t until_us)
+{
+	return plug_await(link, &serial_of(link)->plug, until_us);
+}
+
+static int
+serial_check(struct link *link)
+{
+	return plug_check(&serial_of(link)->plug);
+}
+
+static void
+serial_wake(struct link *link)
+{
+	plug_wake(&serial_of(link)->plug);
+}
+
+static const struct link_ops serial_ops = {
+	.open = serial_open,
+	.close = serial_close,
+	.destroy = serial_destroy,
+	.send = serial_send,
+	.receive = serial_receive,
+	.await = serial_await,
+	.check = serial_check,
+	.wake = serial_wake,
+};
+
+struct link *
+link_serial_create(const struct link_plug *spec)
+{
+	struct serial *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (plug_init(&s->link, &s->plug, spec) < 0) {
+		free(s);
+		return NULL;
+	}
+	s->link.ops = &serial_ops;
+	s->baud = spec->baud;
+	return &s->link;
+}

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+extern const struct driver driver_icharger;
 extern const struct driver driver_modbus;
 
 /* Known to the configuration, but nothing polls them yet: poll is NULL. */
@@ -14,7 +15,6 @@ static const struct driver announced[] = {
 	{.name = "grbl",
 		.summary = "CNC machines and lasers with Grbl, on USB serial",
 		.link = LINK_SERIAL},
-	{.name = "icharger", .summary = "iCharger battery chargers, on USB HID", .link = LINK_HID},
 	{.name = "skyrc", .summary = "SkyRC battery chargers, on USB HID", .link = LINK_HID},
 };
 
@@ -22,8 +22,8 @@ static const struct driver *const drivers[] = {
 	&driver_modbus,
 	&announced[0],
 	&announced[1],
+	&driver_icharger,
 	&announced[2],
-	&announced[3],
 };
 
 const struct driver *

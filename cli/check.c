@@ -43,12 +43,11 @@ print_source(const struct config *c, const struct source_config *s)
 	size_t n;
 	struct group_load *groups = load_of_source(c, s, &n);
 
-	if (s->profile)
+	if (s->driver->needs_profile)
 		printf("    %-12s modbus %s unit %d, profile %s\n", s->id, c->buses[s->bus].id,
 			s->unit, s->profile->regs.id);
 	else
-		printf("    %-12s %s %s%s\n", s->id, s->driver->name, s->device ? s->device : "",
-			s->driver->poll ? "" : " (not polled)");
+		printf("    %-12s %s %s\n", s->id, s->driver->name, s->device);
 	for (size_t i = 0; i < n; i++)
 		print_group(&groups[i]);
 	free(groups);
@@ -68,9 +67,9 @@ static void
 print_plan(const struct config *c)
 {
 	printf("%s: park %s, gateway %s, %zu machines, %zu buses, %zu profiles, hash %s\n", c->file,
-		c->park, c->gateway, c->n_machines, c->n_buses, c->n_profiles, c->hash);
+		c->park, c->gateway, c->n_machines, c->n_lines, c->n_profiles, c->hash);
 	printf("buses:\n");
-	for (size_t i = 0; i < c->n_buses; i++)
+	for (size_t i = 0; i < c->n_lines; i++)
 		print_bus(&c->buses[i]);
 	printf("machines:\n");
 	for (size_t i = 0; i < c->n_machines; i++) {
@@ -141,9 +140,9 @@ json_source(struct json *j, const struct config *c, const struct source_config *
 	json_open(j, NULL, '{');
 	json_put_string(j, "id", s->id);
 	json_put_string(j, "driver", s->driver->name);
-	json_put_bool(j, "polled", s->driver->poll != NULL);
-	json_put_string(j, "bus", s->profile ? c->buses[s->bus].id : NULL);
-	json_put_string(j, "profile", s->profile ? s->profile->regs.id : NULL);
+	json_put_bool(j, "polled", s->profile != NULL);
+	json_put_string(j, "bus", s->driver->needs_profile ? c->buses[s->bus].id : NULL);
+	json_put_string(j, "profile", s->driver->needs_profile ? s->profile->regs.id : NULL);
 	json_put_string(j, "device", s->device);
 	json_put_int(j, "unit", s->unit);
 	json_open(j, "groups", '[');
@@ -184,7 +183,7 @@ json_plan(struct json *j, const struct config *c)
 	json_put_string(j, "park", c->park);
 	json_put_string(j, "gateway", c->gateway);
 	json_open(j, "buses", '[');
-	for (size_t i = 0; i < c->n_buses; i++)
+	for (size_t i = 0; i < c->n_lines; i++)
 		json_bus(j, &c->buses[i]);
 	json_close(j, ']');
 	json_open(j, "machines", '[');

@@ -44,6 +44,7 @@ int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 int cli_exit_for(int rc);
 
 /* One for each command: argv[0] is its name. Returns the exit code. */
+int cmd_accept(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_peek(int argc, char **argv);
 int cmd_read(int argc, char **argv);

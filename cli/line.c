@@ -100,7 +100,7 @@ same_file(const char *a, const char *b)
 const struct bus_config *
 line_find_bus(const struct config *config, const struct line_spec *spec)
 {
-	for (size_t i = 0; config && i < config->n_buses; i++) {
+	for (size_t i = 0; config && i < config->n_lines; i++) {
 		const struct bus_config *bus = &config->buses[i];
 		if (spec->tcp != (bus->type == BUS_MODBUS_TCP))
 			continue;

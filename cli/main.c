@@ -39,6 +39,7 @@ static const struct command {
 	{"peek", cmd_peek, "show a block of registers in every reading that makes sense"},
 	{"watch", cmd_watch, "live table of machines"},
 	{"explain", cmd_explain, "say in words why a machine is offline or in fault"},
+	{"accept", cmd_accept, "say that a replaced device is the right one"},
 	{"simulate", cmd_simulate, "simulate a laboratory on this computer"},
 };
 

@@ -228,7 +228,7 @@ find_line(struct peek *p, const char *word)
 	}
 	if (code != CLI_FINE)
 		return code;
-	for (size_t i = 0; i < p->s.config->n_buses && !p->bus; i++)
+	for (size_t i = 0; i < p->s.config->n_lines && !p->bus; i++)
 		if (!strcmp(p->s.config->buses[i].id, word))
 			p->bus = &p->s.config->buses[i];
 	if (!p->bus)

@@ -16,6 +16,7 @@
 #include "config/hint.h"
 #include "config/json.h"
 #include "drivers/device.h"
+#include "drivers/usb.h"
 
 enum { POINT_JSON = 1200 + HINT_SIZE, SOURCE_JSON = 4096, MAX_POLLS = 16 };
 
@@ -27,6 +28,7 @@ struct result {
 };
 
 struct source_read {
+	const char *machine;
 	const struct source_config *source;
 	const struct profile *profile;
 	const struct bus_config *bus;
@@ -118,7 +120,7 @@ read_source(struct source_read *sr)
 {
 	const struct source_config *s = sr->source;
 	const struct device_spec spec = {.driver = s->driver,
-		.profile = sr->profile,
+		.profile = s->driver->needs_profile ? sr->profile : NULL,
 		.wanted = s->wanted,
 		.unit = (uint8_t)s->unit,
 		.timeout_ms = s->timeout_ms,
@@ -182,8 +184,10 @@ put_hint(struct json *j, const struct session *s, const struct source_read *sr)
 		.exception = sr->exception,
 		.bus = sr->bus,
 		.source = sr->source,
+		.machine = sr->machine,
 		.holder = link_holder(sr->link),
-		.detail = sr->identity};
+		.detail = device_fail(sr->rc) == FAIL_AMBIGUOUS ? link_holder(sr->link)
+								: sr->identity};
 	char hint[HINT_SIZE], word[24];
 
 	json_put_string(j, "error", fail_text(facts.fail, sr->exception, word, sizeof word));
@@ -212,23 +216,43 @@ put_source(struct json *j, const struct session *s, const struct source_read *sr
 	json_close(j, '}');
 }
 
-static int
-read_one(struct json *j, const struct session *s, const struct source_config *source)
+static struct link *
+make_link(const struct bus_config *bus, struct usb *usb)
 {
-	struct source_read sr = {.source = source,
+	struct line_spec line;
+
+	if (!bus->driver) {
+		line_of_bus(bus, &line);
+		return line_create(&line);
+	}
+	const struct link_plug plug = {.device = bus->device,
+		.usb = usb,
+		.baud = bus->baud,
+		.resets = bus->resets,
+		.queries = bus->driver->queries,
+		.n_queries = bus->driver->n_queries};
+	return bus->type == BUS_HID ? link_hid_create(&plug) : link_serial_create(&plug);
+}
+
+static int
+read_one(struct json *j, const struct session *s, const char *machine,
+	const struct source_config *source)
+{
+	struct source_read sr = {.machine = machine,
+		.source = source,
 		.profile = &source->profile->regs,
 		.bus = &s->config->buses[source->bus]};
-	struct line_spec spec;
+	struct usb *usb = usb_create();
 	int rc = -ENOMEM;
 
-	line_of_bus(sr.bus, &spec);
-	sr.link = line_create(&spec);
+	sr.link = usb ? make_link(sr.bus, usb) : NULL;
 	sr.results = calloc(sr.profile->n_points + 1, sizeof *sr.results);
 	if (sr.link && sr.results)
 		rc = read_source(&sr);
 	if (rc == 0)
 		put_source(j, s, &sr);
 	link_destroy(sr.link);
+	usb_destroy(usb);
 	free(sr.results);
 	return rc;
 }
@@ -255,7 +279,7 @@ read_locally(const struct session *s, const struct machine_config *m, const char
 	json_put_string(&j, "machine", m->id);
 	json_open(&j, "sources", '[');
 	for (size_t i = 0; i < m->n_sources; i++)
-		if (is_wanted(&m->sources[i], source) && read_one(&j, s, &m->sources[i]))
+		if (is_wanted(&m->sources[i], source) && read_one(&j, s, m->id, &m->sources[i]))
 			j.failed = true;
 	json_close(&j, ']');
 	json_close(&j, '}');
@@ -360,6 +384,17 @@ has_source(const struct machine_config *m, const char *source)
 	return found;
 }
 
+/* The daemon opens such a port once and keeps it; a tool that comes and goes must not. */
+static const struct source_config *
+find_risky(const struct session *s, const struct machine_config *m, const char *source)
+{
+	for (size_t i = 0; i < m->n_sources; i++)
+		if (is_wanted(&m->sources[i], source) &&
+			s->config->buses[m->sources[i].bus].resets)
+			return &m->sources[i];
+	return NULL;
+}
+
 static int
 read_alone(struct session *s, const char *machine, const char *source)
 {
@@ -371,8 +406,14 @@ read_alone(struct session *s, const char *machine, const char *source)
 	if (!m)
 		return cli_fail(CLI_USAGE, "read: no machine \"%s\" in %s", machine, s->file);
 	if (!has_source(m, source))
-		return cli_fail(CLI_USAGE, "read: %s has no Modbus source%s%s", machine,
+		return cli_fail(CLI_USAGE, "read: %s has no source%s%s", machine,
 			source ? " " : "", source ? source : "");
+	const struct source_config *risky = find_risky(s, m, source);
+	if (risky)
+		return cli_fail(CLI_USAGE,
+			"read: opening %s may restart %s/%s and end its job; ask while labpulsed runs, "
+			"or say on_open: safe where that is known not to happen",
+			risky->device, machine, risky->id);
 	struct doc *result = read_locally(s, m, source);
 	if (!result)
 		return cli_fail(CLI_OTHER, "read: out of memory");

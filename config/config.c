@@ -119,6 +119,7 @@ read_all(struct loader *l, const struct node *root)
 	check_mqtt(l, root);
 	loader_buses(l);
 	loader_machines(l);
+	loader_plugs(l);
 	loader_check_units(l);
 	loader_check_load(l);
 }

@@ -37,16 +37,23 @@ struct mqtt_config {
 	bool ack_archiver;
 };
 
-enum bus_type { BUS_MODBUS_RTU, BUS_MODBUS_TCP };
+enum bus_type {
+	BUS_MODBUS_RTU,
+	BUS_MODBUS_TCP,
+	BUS_SERIAL, /* one USB machine that speaks in lines, */
+	BUS_HID     /* or in HID reports: made from a source with `device` */
+};
 
 struct bus_config {
-	const char *id;
+	const char *id; /* BUS_SERIAL, BUS_HID: "machine/source" */
 	enum bus_type type;
-	const char *device; /* RTU */
+	const char *device; /* all but TCP */
 	int baud;
 	char format[4];
 	const char *host; /* TCP */
 	int port;
+	const struct driver *driver; /* BUS_SERIAL, BUS_HID */
+	bool resets;                 /* BUS_SERIAL: opening the port restarts the board */
 	double load_pct; /* computed by the loader: share of bus time that the polls need */
 };
 
@@ -58,16 +65,18 @@ struct deadband {
 struct source_config {
 	const char *id;
 	const struct driver *driver;
-	size_t bus; /* index into config->buses; SIZE_MAX for drivers with a `device` */
+	size_t bus; /* index into config->buses */
 	int unit;
-	const struct profile_file *profile; /* NULL for drivers without */
+	/* What it has: the profile's, or the driver's own points, groups and alarms. NULL: the
+	 * driver is not built. */
+	const struct profile_file *profile;
 	int64_t interval_ms; /* 0: the profile's; replaces the period of the fastest group */
 	bool continuous; /* interval: continuous -- as often as the line allows, after the others */
 	int timeout_ms, byte_timeout_ms, min_gap_ms, max_latency_ms; /* 0: the profile's */
 	uint8_t *wanted; /* one byte per point of the profile: enabled and chosen by `points:` */
 	struct deadband *deadbands;
 	size_t n_deadbands;
-	const char *device; /* USB drivers: accepted here, used by them */
+	const char *device; /* of USB drivers */
 	int baud;
 	bool on_open_safe;
 };
@@ -98,9 +107,9 @@ struct config {
 	const char *metrics_host; /* NULL: off */
 	int metrics_port;
 	enum clock_source clock;
-	const char *control; /* path of the control socket */
-	struct bus_config *buses;
-	size_t n_buses;
+	const char *control;      /* path of the control socket */
+	struct bus_config *buses; /* those under `buses:` first, then one for each USB device */
+	size_t n_buses, n_lines;  /* of these: under `buses:` */
 	struct machine_config *machines;
 	size_t n_machines;
 	struct profile_file **profiles; /* those in use */

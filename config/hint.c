@@ -117,9 +117,12 @@ static const struct row rows[] = {
 	{FAIL_PERMISSION, WIRE_ANY, 0,
 		{"Нет прав на {place}: добавьте пользователя службы в группу dialout и перезапустите labpulsed.",
 			"No permission for {place}: add the service's user to the group dialout and restart labpulsed."}},
+	{FAIL_IDENTITY, WIRE_USB, 0,
+		{"На {place} подключено другое устройство {detail}, чем раньше: верните прежнее; если его заменили намеренно, выполните labpulse accept {source}.",
+			"Another device {detail} than before is plugged in at {place}: put the old one back; if it was replaced on purpose, run labpulse accept {source}."}},
 	{FAIL_IDENTITY, WIRE_ANY, 0,
-		{"На адресе {unit} на {place} другой прибор {detail}, чем ждёт профиль {profile}: проверьте адрес; если прибор заменили намеренно, выберите профиль новой модели.",
-			"Unit {unit} on {place} is another device {detail} than the profile {profile} expects: check its address; if it was replaced on purpose, choose the profile of the new model."}},
+		{"На адресе {unit} на {place} другой прибор {detail}, чем ждёт профиль {profile}: проверьте адрес; если прибор заменили намеренно, выполните labpulse accept {source}, а для другой модели выберите её профиль.",
+			"Unit {unit} on {place} is another device {detail} than the profile {profile} expects: check its address; if it was replaced on purpose, run labpulse accept {source}, and for another model choose its profile."}},
 	{FAIL_AMBIGUOUS, WIRE_ANY, 0,
 		{"Под описание {place} подходят несколько подключённых устройств {detail}: укажите серийный номер или порт (usb-port:…).",
 			"Several plugged-in devices match {place} {detail}: name the serial number or the port (usb-port:…)."}},
@@ -131,8 +134,13 @@ enum { N_ROWS = sizeof rows / sizeof rows[0], PLACE_SIZE = 320 };
 static enum wire
 wire_of(const struct hint_facts *f)
 {
+	static const enum wire wires[] = {[BUS_MODBUS_RTU] = WIRE_RTU,
+		[BUS_MODBUS_TCP] = WIRE_TCP,
+		[BUS_SERIAL] = WIRE_USB,
+		[BUS_HID] = WIRE_USB};
+
 	if (f->bus)
-		return f->bus->type == BUS_MODBUS_RTU ? WIRE_RTU : WIRE_TCP;
+		return wires[f->bus->type];
 	return f->source && f->source->device ? WIRE_USB : WIRE_ANY;
 }
 
@@ -163,7 +171,7 @@ write_place(char *buf, size_t size, const struct hint_facts *f)
 {
 	const struct bus_config *bus = f->bus;
 
-	if (bus && bus->type == BUS_MODBUS_RTU)
+	if (bus && bus->type != BUS_MODBUS_TCP)
 		snprintf(buf, size, "%s", bus->device ? bus->device : bus->id);
 	else if (bus)
 		snprintf(buf, size, "%s:%d", bus->host ? bus->host : bus->id, bus->port);
@@ -173,7 +181,7 @@ write_place(char *buf, size_t size, const struct hint_facts *f)
 
 struct facts_text {
 	char unit[16], place[PLACE_SIZE], n[16], holder[160], detail[160];
-	char point[96], range[64], profile[64], peek[128];
+	char point[96], range[64], profile[64], peek[128], source[80];
 };
 
 static const char *
@@ -183,7 +191,7 @@ fact(const struct facts_text *t, const char *name, size_t len)
 		const char *name, *value;
 	} facts[] = {{"unit", t->unit}, {"place", t->place}, {"n", t->n}, {"holder", t->holder},
 		{"detail", t->detail}, {"point", t->point}, {"range", t->range},
-		{"profile", t->profile}, {"peek", t->peek}};
+		{"profile", t->profile}, {"peek", t->peek}, {"source", t->source}};
 
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
 		if (strlen(facts[i].name) == len && !memcmp(facts[i].name, name, len))
@@ -234,6 +242,8 @@ write_source(struct facts_text *t, const struct hint_facts *f)
 {
 	const struct source_config *s = f->source;
 
+	snprintf(t->source, sizeof t->source, "%s/%s", f->machine ? f->machine : "MACHINE",
+		s && s->id ? s->id : "SOURCE");
 	snprintf(t->unit, sizeof t->unit, "?");
 	if (s)
 		snprintf(t->unit, sizeof t->unit, "%d", s->unit);

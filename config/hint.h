@@ -10,9 +10,11 @@ struct hint_facts {
 	unsigned exception;                 /* with FAIL_EXCEPTION */
 	const struct bus_config *bus;       /* NULL: none */
 	const struct source_config *source; /* NULL: the bus as a whole */
+	const char *machine;                /* its id, or NULL */
 	const struct reg_point *point;      /* NULL: the source as a whole */
 	const char *holder;                 /* FAIL_IN_USE: "octoprint (pid 812)", or "" */
-	const char *detail;                 /* FAIL_IDENTITY: what the device says it is, or "" */
+	const char *detail;                 /* FAIL_IDENTITY: what the device says it is;
+					     * FAIL_AMBIGUOUS: where they are plugged in */
 };
 
 enum { HINT_SIZE = 768 }; /* of a buffer that holds any hint */

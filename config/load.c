@@ -59,7 +59,7 @@ load_of_source(const struct config *c, const struct source_config *s, size_t *n)
 	const struct plan_hints none = {0};
 
 	*n = 0;
-	if (!s->profile || s->bus == SIZE_MAX)
+	if (!s->driver->needs_profile || !s->profile || s->bus == SIZE_MAX)
 		return NULL;
 	const struct profile *regs = &s->profile->regs;
 	struct plan *plan = plan_create(regs, s->wanted, &none);
@@ -250,6 +250,6 @@ loader_check_load(struct loader *l)
 		const struct source_config all = merge(l, first, n);
 		l->c->buses[all.bus].load_pct += remembered_share(&memo, l->c, &all);
 	}
-	for (size_t i = 0; i < l->c->n_buses; i++)
+	for (size_t i = 0; i < l->c->n_lines; i++)
 		judge(l, i);
 }

@@ -13,6 +13,13 @@ struct used_profile {
 	uint8_t *enabled;          /* the `wanted` of sources without `points` */
 };
 
+/* A driver's own points, as a profile. */
+struct catalogue {
+	struct catalogue *next;
+	const struct driver *driver;
+	const struct profile_file *file;
+};
+
 struct source_ref {
 	struct source_config *source;
 	const struct machine_config *machine;
@@ -31,6 +38,7 @@ struct loader {
 	const struct node **bus_nodes;
 	struct used_profile *profiles;
 	size_t n_profiles;
+	struct catalogue *catalogues;
 	struct source_ref *sources; /* all of them */
 	size_t n_sources;
 };
@@ -45,6 +53,9 @@ bool loader_device_ok(const char *device);
 void loader_machines(struct loader *l);
 /* source.c; `m` already knows its sources before this one */
 void loader_source(struct loader *l, const struct node *node, struct machine_config *m);
+/* plug.c: sources with a `device` */
+const struct profile_file *loader_catalogue(struct loader *l, const struct driver *driver);
+void loader_plugs(struct loader *l);
 /* load.c: bus load, units that are used twice */
 void loader_check_units(struct loader *l);
 void loader_check_load(struct loader *l);

@@ -27,17 +27,6 @@ scope_source(const void *self, const char *id)
 }
 
 static bool
-find_own_point(const struct driver *driver, const char *id, struct point_facts *out)
-{
-	*out = (struct point_facts){.shape = SHAPE_UNKNOWN};
-	for (size_t i = 0; i < driver->n_points; i++)
-		if (strcmp(driver->points[i].id, id) == 0)
-			return true;
-	/* A driver that is not built yet cannot say what it will have. */
-	return !driver->poll;
-}
-
-static bool
 scope_point(const void *self, const char *name, struct point_facts *out)
 {
 	const char *dot = strchr(name, '.');
@@ -46,12 +35,8 @@ scope_point(const void *self, const char *name, struct point_facts *out)
 	*out = (struct point_facts){.shape = SHAPE_UNKNOWN};
 	if (!s)
 		return false;
-	if (!s->driver)
-		return true; /* told already */
-	if (!s->driver->needs_profile)
-		return find_own_point(s->driver, dot + 1, out);
 	if (!s->profile)
-		return true;
+		return true; /* told already, or a driver that cannot say what it will have */
 	const struct profile *regs = &s->profile->regs;
 	for (size_t i = 0; i < regs->n_points; i++) {
 		if (strcmp(regs->points[i].point.id, dot + 1) != 0)
@@ -130,14 +115,11 @@ inherit(struct loader *l, const struct machine_config *m, const struct node *nod
 	struct alarm_rule *rule)
 {
 	const struct alarm_rule *base = find_profile_alarm(m, rule->code);
-	bool any_driver = false;
 
-	for (size_t i = 0; i < m->n_sources; i++)
-		any_driver |= m->sources[i].driver && !m->sources[i].driver->needs_profile;
 	if (!base) {
-		if (!any_driver && !is_silent_code(m, rule->code))
+		if (!is_silent_code(m, rule->code))
 			reader_error(&l->r, node, NULL, NULL,
-				"alarm \"%.64s\" has no condition, and no profile here has an alarm of that "
+				"alarm \"%.64s\" has no condition, and nothing here has an alarm of that "
 				"code to change",
 				rule->code);
 		return;

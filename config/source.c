@@ -141,7 +141,7 @@ require_point(struct loader *l, const struct node *at, const char *key, const st
 	const char **words = arena_array(&l->scratch, regs->n_points + 1, sizeof *words);
 	for (size_t i = 0; i < regs->n_points; i++)
 		words[i] = regs->points[i].point.id;
-	reader_error(&l->r, at, key, NULL, "profile %s has no point \"%.40s\"%s", regs->id, id,
+	reader_error(&l->r, at, key, NULL, "%s has no point \"%.40s\"%s", regs->id, id,
 		reader_hint(&l->r, id, words));
 	return SIZE_MAX;
 }
@@ -267,6 +267,22 @@ settle_modbus(struct loader *l, const struct node *node, const struct source_dra
 		check_unit(l, node, s);
 }
 
+/* Its driver says what points there are. */
+static void
+settle_plug(struct loader *l, const struct source_draft *d, struct source_config *s)
+{
+	if (!s->driver->poll)
+		return;
+	s->profile = loader_catalogue(l, s->driver);
+	const struct profile *regs = &s->profile->regs;
+	if (d->points) {
+		choose_points(l, d->points, regs, s);
+		return;
+	}
+	s->wanted = arena_array(l->r.arena, regs->n_points, 1);
+	memset(s->wanted, 1, regs->n_points);
+}
+
 static void
 check_device(struct loader *l, const struct node *node, const struct source_config *s)
 {
@@ -279,7 +295,7 @@ check_device(struct loader *l, const struct node *node, const struct source_conf
 void
 loader_source(struct loader *l, const struct node *node, struct machine_config *m)
 {
-	struct source_draft d = {.s = {.bus = SIZE_MAX, .baud = 115200}};
+	struct source_draft d = {.s = {.bus = SIZE_MAX, .unit = 1, .baud = 115200}};
 	struct source_config *s = &m->sources[m->n_sources++];
 
 	keys_read(&l->r, &source_table, node, &d);
@@ -295,6 +311,8 @@ loader_source(struct loader *l, const struct node *node, struct machine_config *
 	check_keys(l, node, s->driver);
 	if (s->driver->link == LINK_MODBUS)
 		settle_modbus(l, node, &d, s);
+	else
+		settle_plug(l, &d, s);
 	check_device(l, node, s);
 	if (d.interval)
 		read_interval(l, d.interval, s);

@@ -400,9 +400,9 @@ poller_of(struct gateway *g, const struct bus_config *bus)
 static struct poller *
 named_poller(struct gateway *g, const char *id)
 {
-	for (size_t i = 0; id && i < g->n_pollers; i++)
-		if (strcmp(poller_bus(g->pollers[i])->id, id) == 0)
-			return g->pollers[i];
+	for (size_t i = 0; id && i < g->config->n_lines; i++)
+		if (strcmp(g->config->buses[i].id, id) == 0)
+			return poller_of(g, &g->config->buses[i]);
 	return NULL;
 }
 
@@ -529,6 +529,39 @@ on_explain(struct gateway *g, struct loop_client *c, json_t *req)
 		answer_report(c, g, write_explain, req);
 }
 
+static struct source *
+find_source(const struct machine *m, const char *id)
+{
+	for (size_t i = 0; m && id && i < m->n_sources; i++)
+		if (strcmp(m->sources[i]->config->id, id) == 0)
+			return m->sources[i];
+	return NULL;
+}
+
+static void
+write_identity(struct json *j, struct gateway *g, void *arg)
+{
+	const struct source *s = arg;
+	(void)g;
+	json_put_string(j, "identity", s->identity);
+}
+
+static void
+on_accept(struct gateway *g, struct loop_client *c, json_t *req)
+{
+	const char *id = json_string_value(json_object_get(req, "machine"));
+	const char *source = json_string_value(json_object_get(req, "source"));
+	struct source *s = find_source(id ? gateway_find_machine(g, id) : NULL, source);
+	if (!s)
+		answer_error(c, "unknown", 64, "%s/%s is not configured", id ? id : "",
+			source ? source : "");
+	else if (identity_accept(g, s) < 0)
+		answer_error(c, "nothing", 64, "%s/%s has the device that it had before", id,
+			source);
+	else
+		answer_report(c, g, write_identity, s);
+}
+
 static void
 write_watch(struct json *j, struct gateway *g, void *arg)
 {
@@ -551,6 +584,7 @@ static const struct {
 	{"peek", on_peek},
 	{"explain", on_explain},
 	{"watch", on_watch},
+	{"accept", on_accept},
 };
 
 static void

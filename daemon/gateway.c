@@ -116,40 +116,17 @@ publish_state_now(struct gateway *g, struct machine *m, int64_t now_us)
 {
 	bool was_known = m->decided;
 	const char *from = was_known ? machine_state(m) : NULL;
+	bool was_online = m->online;
 	if (machine_update(m, clock_wall_ms())) {
 		announce_state(g, m);
 		send_state_event(g, m, from);
-		outbox_mark(g->outbox, &m->availability);
+		if (!was_known || m->online != was_online)
+			outbox_mark(g->outbox, &m->availability);
 	}
 	if (m->decided)
 		outbox_mark(g->outbox, &m->snapshot);
 	m->dirty = false;
 	m->next_state_us = now_us + STATE_EVERY_US;
-}
-
-/* Who holds the port, and what the device says it is: asked only when a source
- * changes sides, or fails for another reason. */
-static void
-look_closer(struct gateway *g, struct source *s, struct polled_unit *unit)
-{
-	struct poller_stats stats;
-	char identity[64];
-	if (s->fail == FAIL_IN_USE) {
-		poller_stats(unit->poller, &stats);
-		snprintf(s->holder, sizeof(s->holder), "%s", stats.holder);
-	}
-	poller_identity(unit->poller, unit, identity, sizeof(identity));
-	if (strcmp(identity, s->identity) == 0)
-		return;
-	if (s->identity[0]) { /* another one than before */
-		struct machine *m = s->machine;
-		struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
-		gateway_send_event(g, m->event_topic,
-			payload_identity_event(g->scratch, GATEWAY_SCRATCH, &e, s->config->id,
-				s->identity, identity));
-	}
-	snprintf(s->identity, sizeof(s->identity), "%s", identity);
-	outbox_mark(g->outbox, &s->machine->info);
 }
 
 static void
@@ -173,10 +150,15 @@ take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
 	const uint16_t *points, int64_t now_us)
 {
 	uint64_t lost = s->lost_polls;
-	unsigned outcome = source_take(s, mail->reading, points, now_us);
+	struct reading *r = mail->reading;
+	if (r->rc == 0 && !identity_check(g, s, mail)) {
+		r->rc = -ESTALE;
+		r->fail = FAIL_IDENTITY;
+	}
+	unsigned outcome = source_take(s, r, points, now_us);
 	publish_reading(g, s, mail->reading, points, outcome);
 	if (outcome & (OUTCOME_SOURCE | OUTCOME_STATE))
-		look_closer(g, s, mail->unit);
+		identity_look(g, s, mail->unit);
 	if (outcome & OUTCOME_SOURCE) {
 		tell_source(g, s, (int64_t)lost);
 		if (s->ok)
@@ -464,6 +446,15 @@ make_machines(struct gateway *g)
 	return 0;
 }
 
+static void
+open_state(struct gateway *g)
+{
+	char error[256] = "";
+	g->state = state_open(g->config->spool_path, error, sizeof(error));
+	if (!g->state)
+		log_warning("nothing is remembered over a restart: %s", error);
+}
+
 static int
 make_pollers(struct gateway *g)
 {
@@ -472,9 +463,10 @@ make_pollers(struct gateway *g)
 		return -ENOMEM;
 	for (; g->n_pollers < g->config->n_buses; g->n_pollers++) {
 		g->pollers[g->n_pollers] =
-			poller_create(&g->config->buses[g->n_pollers], &g->inbox);
+			poller_create(&g->config->buses[g->n_pollers], g->usb, &g->inbox);
 		if (!g->pollers[g->n_pollers])
 			return -ENOMEM;
+		identity_expect(g, g->pollers[g->n_pollers]);
 	}
 	return 0;
 }
@@ -497,8 +489,10 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	g->loop = loop_create(gateway_mail, g);
 	mailbox_init(&g->inbox, loop_wake, g->loop);
 	g->outbox = outbox_create(&ops, LIVE_BYTES, EVENT_BYTES);
-	if (!g->scratch || !g->loop || !g->outbox)
+	g->usb = usb_create();
+	if (!g->scratch || !g->loop || !g->outbox || !g->usb)
 		goto fail;
+	open_state(g);
 	if (announce_gateway(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
 		goto fail;
 	struct uplink_will will = {.topic = g->availability.topic, .payload = "offline"};
@@ -545,6 +539,8 @@ gateway_start(struct gateway *g)
 		rc = uplink_start(g->uplink);
 	if (rc == 0)
 		rc = loop_every(g->loop, 1000, tick, g);
+	if (rc == 0)
+		rc = plugs_start(g);
 	int64_t watchdog_ms = notify_watchdog_ms();
 	if (rc == 0 && watchdog_ms > 0)
 		rc = loop_every(g->loop, watchdog_ms, feed_watchdog, g);
@@ -573,6 +569,7 @@ gateway_stop(struct gateway *g)
 	notify_send("STOPPING=1\nSTATUS=stopping");
 	control_stop(g);
 	metrics_stop(g);
+	plugs_stop(g);
 	say_goodbye(g, start_us + GOODBYE_US);
 	joined &= uplink_stop(g->uplink, start_us + GOODBYE_US + 2000000);
 	for (size_t i = 0; i < g->n_pollers; i++)
@@ -612,6 +609,8 @@ gateway_destroy(struct gateway *g)
 		poller_destroy(g->pollers[i]);
 	free(g->pollers);
 	uplink_destroy(g->uplink);
+	usb_destroy(g->usb);
+	state_close(g->state);
 	trouble_free(g);
 	control_free(g);
 	outbox_destroy(g->outbox);

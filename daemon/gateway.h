@@ -17,7 +17,9 @@
 #include "daemon/outbox.h"
 #include "daemon/payload.h"
 #include "daemon/poller.h"
+#include "daemon/state.h"
 #include "daemon/uplink.h"
+#include "drivers/usb.h"
 
 #define GATEWAY_SCRATCH (256 * 1024)
 
@@ -56,6 +58,8 @@ struct gateway {
 	struct mailbox inbox;
 	struct outbox *outbox;
 	struct uplink *uplink;
+	struct usb *usb;
+	struct state *state;     /* what survives a restart; NULL: nothing does */
 	struct poller **pollers; /* one per bus of the configuration, in its order */
 	size_t n_pollers;
 	struct machine **machines;
@@ -128,6 +132,21 @@ void announce_withdrawal(struct gateway *g, struct machine *m); /* clears them, 
  * and listed in `kept`. NULL: no memory. */
 struct pollset *pollplan_create(
 	struct gateway *g, size_t bus, struct poller *poller, const struct pollset *old);
+
+/* ---- identity.c: is it the device that it was? ----------------------------------------------- */
+/* Tells a USB bus which device was there last time. */
+void identity_expect(struct gateway *g, struct poller *p);
+/* A reading of the source's unit came. False: another device answers; the reading must not be
+ * used. */
+bool identity_check(struct gateway *g, struct source *s, const struct poll_mail *mail);
+/* Why it was not opened or not believed, and what is there instead. */
+void identity_look(struct gateway *g, struct source *s, struct polled_unit *unit);
+/* A person says that the device is the right one. 0, -ENOENT: there is nothing to accept. */
+int identity_accept(struct gateway *g, struct source *s);
+
+/* ---- plugs.c: USB devices come and go -------------------------------------------------------- */
+int plugs_start(struct gateway *g);
+void plugs_stop(struct gateway *g);
 
 /* ---- inbound.c: what the broker tells ------------------------------------------------------- */
 void inbound_connected(struct gateway *g, int64_t now_us);

@@ -70,6 +70,7 @@ make_points(struct source *s)
 	const struct profile *profile = &s->config->profile->regs;
 	s->n_slots = profile->n_points;
 	s->period_us = shortest_period_us(s->config);
+	s->status = (struct status){.activity = ACTIVITY_UNKNOWN, .progress = -1};
 	s->slots = malloc(s->n_slots * sizeof(*s->slots) + 1);
 	s->points = malloc(s->n_slots * sizeof(*s->points) + 1);
 	s->states = calloc(s->n_slots + 1, sizeof(*s->states));
@@ -141,7 +142,7 @@ is_final(const struct source *s, enum fail fail)
 	case FAIL_AMBIGUOUS:
 		return true;
 	case FAIL_LINK_DOWN: /* a device node that is gone; a TCP peer may be restarting */
-		return s->bus && s->bus->type == BUS_MODBUS_RTU;
+		return s->bus && s->bus->type != BUS_MODBUS_TCP;
 	default:
 		return false;
 	}
@@ -183,6 +184,8 @@ take_failure(struct source *s, const struct reading *r, int64_t now_us)
 	unsigned outcome = s->told ? 0 : OUTCOME_ERRORS;
 	bool first = s->fail != r->fail;
 	s->told = true;
+	s->status.activity = ACTIVITY_UNKNOWN;
+	s->status.progress = -1;
 	s->failures++;
 	s->lost_polls++;
 	s->fail = r->fail;
@@ -288,6 +291,9 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 		s->since_ms = r->ts_ms;
 		outcome |= OUTCOME_SOURCE | OUTCOME_STATE;
 	}
+	if (s->status.activity != r->status.activity)
+		outcome |= OUTCOME_STATE;
+	s->status = r->status;
 	s->fail = FAIL_NONE;
 	if (too_early(s, r) && !(outcome & OUTCOME_SOURCE))
 		return outcome;
@@ -360,18 +366,31 @@ machine_update(struct machine *m, int64_t now_ms)
 		decided &= m->sources[i]->decided;
 	}
 	decided |= online; /* one answer is enough to know */
-	if (!decided || (m->decided && m->online == online))
+	const struct source *speaker = machine_speaker(m);
+	enum activity activity = speaker ? speaker->status.activity : ACTIVITY_UNKNOWN;
+	if (!decided || (m->decided && m->online == online && m->activity == activity))
 		return false;
 	m->decided = true;
 	m->online = online;
+	m->activity = activity;
 	m->since_ms = now_ms;
 	return true;
+}
+
+/* A machine's own rules come before what its drivers say. */
+const struct source *
+machine_speaker(const struct machine *m)
+{
+	for (size_t i = 0; m->config->n_usage == 0 && i < m->n_sources; i++)
+		if (!m->sources[i]->config->driver->needs_profile && m->sources[i]->ok)
+			return m->sources[i];
+	return NULL;
 }
 
 const char *
 machine_state(const struct machine *m)
 {
-	return m->online ? activity_name(ACTIVITY_UNKNOWN) : "offline";
+	return m->online ? activity_name(m->activity) : "offline";
 }
 
 const char *
@@ -385,7 +404,11 @@ machine_reason(const struct machine *m, char *buf, size_t size)
 {
 	size_t len = 0;
 	char word[24];
+	const struct source *speaker = machine_speaker(m);
 	snprintf(buf, size, "all sources answer");
+	if (speaker && m->online)
+		len = (size_t)snprintf(
+			buf, size, "%s says %s", speaker->config->id, activity_name(m->activity));
 	for (size_t i = 0; i < m->n_sources && len < size; i++) {
 		const struct source *s = m->sources[i];
 		const char *why = "not read yet";

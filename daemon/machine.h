@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "daemon/outbox.h"
+#include "daemon/state.h"
 #include "drivers/device.h"
 
 struct point_state {
@@ -42,10 +43,14 @@ struct source {
 	int64_t since_ms;      /* of the present ok or not ok */
 	int64_t published_us;  /* deadband: at least once a minute */
 	int64_t *group_due_us; /* per group: not published before; for slower sources of one unit */
-	char holder[64];       /* FAIL_IN_USE */
-	char identity[64];
-	uint64_t lost_polls; /* since it stopped answering */
-	bool removed;        /* by a reload; readings for it are dropped */
+	char holder[128];      /* FAIL_IN_USE; FAIL_AMBIGUOUS: the places */
+	char identity[192];    /* of the present device, for people */
+	struct identity known, present;
+	bool recalled, foreign; /* known was read from the disk; another device than known */
+	unsigned seen_origin;   /* of the reading after which the identity was looked at */
+	struct status status;   /* of a driver that makes one */
+	uint64_t lost_polls;    /* since it stopped answering */
+	bool removed;           /* by a reload; readings for it are dropped */
 };
 
 struct machine {
@@ -53,6 +58,7 @@ struct machine {
 	struct source **sources;
 	size_t n_sources;
 	bool decided, online;
+	enum activity activity;
 	int64_t since_ms;                          /* of the present state */
 	const char *state;                         /* as last published as an event */
 	bool dirty;                                /* values changed since the last snapshot */
@@ -91,8 +97,10 @@ unsigned source_take(
 unsigned source_tick(struct source *s, int64_t now_us, int64_t now_ms);
 /* Decides without a reading: sources that nobody polls. */
 void source_fail(struct source *s, enum fail fail, int64_t now_ms);
-/* Recomputes availability; true if it changed. */
+/* Recomputes availability and activity; true if one of them changed. */
 bool machine_update(struct machine *m, int64_t now_ms);
+/* The source whose driver says what the machine is doing; NULL: none. */
+const struct source *machine_speaker(const struct machine *m);
 const char *machine_state(const struct machine *m); /* "offline", or the activity */
 const char *machine_availability(const struct machine *m);
 /* In words: why it is in this state. */

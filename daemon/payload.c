@@ -62,6 +62,16 @@ point_id(const struct source *s, unsigned point)
 	return s->config->profile->regs.points[point].point.id;
 }
 
+/* A driver knows many models; what this one does not have is not missing. */
+static bool
+is_missed(const struct source *s, unsigned point, const struct value *v)
+{
+	const struct source_config *c = s->config;
+	bool absent = !c->driver->needs_profile && v->fail == FAIL_UNSUPPORTED &&
+		      c->profile->regs.points[point].point.optional;
+	return v->kind == VALUE_NONE && !absent;
+}
+
 size_t
 payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
 	const struct reading *r, const uint16_t *points)
@@ -75,14 +85,14 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 		if (s->slots[points[k]] < 0)
 			continue;
 		if (r->values[k].kind == VALUE_NONE)
-			errors = true;
+			errors |= is_missed(s, points[k], &r->values[k]);
 		else
 			json_put_value(&j, point_id(s, points[k]), &r->values[k]);
 	}
 	json_close(&j, '}');
 	json_open(&j, "errors", '{');
 	for (size_t k = 0; errors && k < r->n; k++)
-		if (s->slots[points[k]] >= 0 && r->values[k].kind == VALUE_NONE)
+		if (s->slots[points[k]] >= 0 && is_missed(s, points[k], &r->values[k]))
 			error_word(&j, point_id(s, points[k]), r->values[k].fail,
 				r->values[k].exception);
 	json_close(&j, '}');
@@ -112,8 +122,10 @@ source_info(struct json *j, const struct source *s)
 	const struct source_config *c = s->config;
 	json_open(j, c->id, '{');
 	json_put_string(j, "driver", c->driver->name);
-	json_put_string(j, "profile", c->profile ? c->profile->regs.id : NULL);
-	if (s->bus) {
+	json_put_string(j, "profile", c->driver->needs_profile ? c->profile->regs.id : NULL);
+	if (c->device) {
+		json_put_string(j, "device", c->device);
+	} else if (s->bus) {
 		json_put_string(j, "bus", s->bus->id);
 		json_put_int(j, "unit", c->unit);
 	}
@@ -162,8 +174,9 @@ payload_hint(char *buf, size_t size, const struct source *s, enum language langu
 		.exception = s->exception,
 		.bus = s->bus,
 		.source = s->config,
+		.machine = s->machine->config->id,
 		.holder = s->holder,
-		.detail = s->identity};
+		.detail = s->fail == FAIL_AMBIGUOUS ? s->holder : s->identity};
 	buf[0] = '\0';
 	if (!s->ok)
 		hint_write(buf, size, language, &facts);
@@ -200,6 +213,19 @@ source_values(struct json *j, const struct source *s)
 	}
 }
 
+static void
+put_progress(struct json *j, const struct machine *m)
+{
+	const struct source *speaker = machine_speaker(m);
+	const struct value v = {.kind = VALUE_REAL,
+		.decimals = 3,
+		.u.num = speaker ? speaker->status.progress : -1};
+	if (v.u.num < 0)
+		json_put_null(j, "progress");
+	else
+		json_put_value(j, "progress", &v);
+}
+
 size_t
 payload_machine_state(char *buf, size_t size, const struct envelope *e, const struct machine *m,
 	enum language language)
@@ -210,12 +236,12 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	begin(&j, buf, size, e);
 	json_put_string(&j, "state", machine_state(m));
 	json_put_string(&j, "availability", machine_availability(m));
-	json_put_string(&j, "activity", activity_name(ACTIVITY_UNKNOWN));
+	json_put_string(&j, "activity", activity_name(m->activity));
 	json_put_string(&j, "condition", "normal");
 	json_put_int(&j, "since", m->since_ms);
 	json_put_string(&j, "reason", reason);
 	json_put_null(&j, "job");
-	json_put_null(&j, "progress");
+	put_progress(&j, m);
 	json_open(&j, "alarms", '[');
 	json_close(&j, ']');
 	json_put_null(&j, "maintenance");

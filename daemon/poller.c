@@ -2,7 +2,8 @@
 /* poller.c -- the thread of one bus
  *
  * Its life: open the link (once a second while that fails), ask schedule.c what is next, do it,
- * post the reading. It sleeps on a semaphore, so that a new set, a job or the stop wakes it.
+ * post the reading. It sleeps on a semaphore, so that a new set, a job or the stop wakes it; the
+ * thread of a USB machine sleeps in link_await(), which what the machine says unasked ends too.
  * Everything under `lock` is shared with the loop; the rest is the thread's own.
  */
 #include "daemon/poller.h"
@@ -23,6 +24,8 @@
 
 #define REOPEN_US 1000000
 #define STATS_EVERY_US 1000000
+#define NEWS_EVERY_US 250000 /* a poll because of news, at most so often */
+#define FLOOD_PAUSE_US 20000
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES (1024 * 1024)
 #else
@@ -36,7 +39,7 @@ struct poller {
 	struct link *link;
 	pthread_t thread;
 	bool running;
-	atomic_bool stop;
+	atomic_bool stop, replugged;
 	atomic_llong alive_us;
 
 	sem_t wake; /* posted after each change that the thread should see */
@@ -44,18 +47,39 @@ struct poller {
 	struct pollset *given; /* waits to be taken over */
 	struct line_job *jobs; /* wait to be done */
 	struct poller_stats stats;
+	char expected[sizeof((struct poller_stats *)0)->plugged];
 	struct pollset *latest; /* the loop's: what was given last */
 
 	/* the thread's own */
 	struct pollset *set;
 	struct schedule schedule;
-	int64_t next_open_us, next_stats_us, busy_us;
+	int64_t next_open_us, next_stats_us, next_news_us, busy_us;
 	bool stats_due;
 };
 
-static struct link *
-make_link(const struct bus_config *bus)
+static bool
+is_plug(const struct bus_config *bus)
 {
+	return bus->type == BUS_SERIAL || bus->type == BUS_HID;
+}
+
+static struct link *
+make_plug(const struct bus_config *bus, struct usb *usb)
+{
+	struct link_plug spec = {.device = bus->device,
+		.usb = usb,
+		.baud = bus->baud,
+		.resets = bus->resets,
+		.queries = bus->driver->queries,
+		.n_queries = bus->driver->n_queries};
+	return bus->type == BUS_HID ? link_hid_create(&spec) : link_serial_create(&spec);
+}
+
+static struct link *
+make_link(const struct bus_config *bus, struct usb *usb)
+{
+	if (is_plug(bus))
+		return make_plug(bus, usb);
 	if (bus->type == BUS_MODBUS_RTU) {
 		struct link_rtu spec = {
 			.device = bus->device, .baud = bus->baud, .format = bus->format};
@@ -66,12 +90,12 @@ make_link(const struct bus_config *bus)
 }
 
 struct poller *
-poller_create(const struct bus_config *bus, struct mailbox *inbox)
+poller_create(const struct bus_config *bus, struct usb *usb, struct mailbox *inbox)
 {
 	struct poller *p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	p->link = make_link(bus);
+	p->link = make_link(bus, usb);
 	if (!p->link) {
 		free(p);
 		return NULL;
@@ -169,6 +193,7 @@ tell_link(struct poller *p, bool up, int rc)
 	p->stats.up = up;
 	p->stats.rc = rc;
 	snprintf(p->stats.holder, sizeof(p->stats.holder), "%s", up ? "" : link_holder(p->link));
+	snprintf(p->stats.plugged, sizeof(p->stats.plugged), "%s", link_plugged(p->link));
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -200,6 +225,14 @@ line_is_down(struct poller *p, int rc)
 		post_failure(p, p->set->units[i], 0, rc);
 }
 
+static void
+pass_expected(struct poller *p)
+{
+	pthread_mutex_lock(&p->lock);
+	link_expect(p->link, p->expected);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static bool
 line_is_up(struct poller *p, int64_t now_us)
 {
@@ -207,6 +240,7 @@ line_is_up(struct poller *p, int64_t now_us)
 		return true;
 	if (now_us < p->next_open_us)
 		return false;
+	pass_expected(p);
 	int rc = link_open(p->link);
 	if (rc == -ECANCELED)
 		return false;
@@ -242,6 +276,7 @@ note_identity(struct poller *p, struct polled_unit *unit)
 		return;
 	pthread_mutex_lock(&p->lock);
 	snprintf(unit->identity, sizeof(unit->identity), "%s", now);
+	unit->identities++;
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -269,6 +304,7 @@ do_poll(struct poller *p, size_t entry, int64_t start_us)
 	if (mail) {
 		rc = device_poll(unit->device, e->group, mail->reading);
 		note_identity(p, unit);
+		mail->origin = unit->identities + link_generation(p->link);
 		if (rc == -ECANCELED)
 			poller_return(p, mail);
 		else
@@ -393,7 +429,8 @@ static bool
 has_news(struct poller *p, bool job_waits)
 {
 	pthread_mutex_lock(&p->lock);
-	bool news = atomic_load(&p->stop) || p->given || (p->jobs && !job_waits);
+	bool news = atomic_load(&p->stop) || atomic_load(&p->replugged) || p->given ||
+		    (p->jobs && !job_waits);
 	pthread_mutex_unlock(&p->lock);
 	return news;
 }
@@ -407,6 +444,35 @@ wait_until(struct poller *p, int64_t until_us, bool job_waits)
 	struct timespec ts = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
 	while (!has_news(p, job_waits)) {
 		if (sem_clockwait(&p->wake, CLOCK_MONOTONIC, &ts) < 0 && errno == ETIMEDOUT)
+			break;
+	}
+}
+
+/* What a USB machine says between polls: its driver takes it, and may want a poll at once. */
+static bool
+hear(struct poller *p)
+{
+	if (!p->set || p->set->n_units == 0)
+		return false;
+	int rc = device_listen(p->set->units[0]->device);
+	int64_t now_us = clock_mono_us();
+	if (rc == -EAGAIN) { /* it does not stop talking */
+		link_wait(p->link, FLOOD_PAUSE_US / 1000);
+		return false;
+	}
+	if (rc <= 0 || now_us < p->next_news_us)
+		return rc < 0;
+	p->next_news_us = now_us + NEWS_EVERY_US;
+	schedule_hurry(&p->schedule, 0, now_us);
+	return true;
+}
+
+static void
+listen_until(struct poller *p, int64_t until_us, bool job_waits)
+{
+	while (!has_news(p, job_waits) && clock_mono_us() < until_us) {
+		int rc = link_await(p->link, until_us);
+		if (rc < 0 || (rc > 0 && hear(p)))
 			break;
 	}
 }
@@ -451,7 +517,10 @@ do_next(struct poller *p, int64_t now_us)
 		int64_t until = min64(next.until_us, now_us + 10 * STATS_EVERY_US);
 		if (job_waits)
 			until = min64(until, p->schedule.job_free_us);
-		wait_until(p, until, job_waits);
+		if (up && is_plug(p->bus))
+			listen_until(p, until, job_waits);
+		else
+			wait_until(p, until, job_waits);
 	}
 }
 
@@ -469,6 +538,10 @@ run(void *arg)
 		if (given)
 			take_over(p, given);
 		int64_t now_us = clock_mono_us();
+		if (atomic_exchange(&p->replugged, false)) {
+			link_check(p->link);
+			p->next_open_us = 0;
+		}
 		atomic_store_explicit(&p->alive_us, now_us, memory_order_relaxed);
 		p->stats_due = now_us >= p->next_stats_us;
 		if (p->stats_due && now_us >= p->next_stats_us + STATS_EVERY_US)
@@ -505,6 +578,28 @@ start_thread(struct poller *p)
 	return -rc;
 }
 
+static void
+wake(struct poller *p)
+{
+	sem_post(&p->wake);
+	link_wake(p->link);
+}
+
+void
+poller_replug(struct poller *p)
+{
+	atomic_store(&p->replugged, true);
+	wake(p);
+}
+
+void
+poller_expect(struct poller *p, const char *plugged)
+{
+	pthread_mutex_lock(&p->lock);
+	snprintf(p->expected, sizeof(p->expected), "%s", plugged);
+	pthread_mutex_unlock(&p->lock);
+}
+
 int
 poller_give(struct poller *p, struct pollset *set)
 {
@@ -512,7 +607,7 @@ poller_give(struct poller *p, struct pollset *set)
 	pthread_mutex_lock(&p->lock);
 	p->given = set;
 	pthread_mutex_unlock(&p->lock);
-	sem_post(&p->wake);
+	wake(p);
 	return p->running ? 0 : start_thread(p);
 }
 
@@ -526,7 +621,7 @@ poller_run_job(struct poller *p, struct line_job *job)
 		last = &(*last)->next;
 	*last = job;
 	pthread_mutex_unlock(&p->lock);
-	sem_post(&p->wake);
+	wake(p);
 }
 
 void
@@ -573,7 +668,7 @@ poller_cancel(struct poller *p)
 	pthread_mutex_lock(&p->lock);
 	atomic_store(&p->stop, true);
 	pthread_mutex_unlock(&p->lock);
-	sem_post(&p->wake);
+	wake(p);
 	link_cancel(p->link);
 }
 

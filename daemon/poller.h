@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* poller.h -- one thread per bus: wait until due, poll, post
+/* poller.h -- one thread per bus: wait until due, poll, post; between polls, listen
  *
  * The thread owns its link and its devices' driver state. What it is given to poll is a struct
  * pollset, built by the loop and handed over whole; on a reload the old one comes back by mail.
@@ -18,6 +18,7 @@ struct poll_mail {
 	struct mail mail;
 	struct polled_unit *unit;
 	struct reading *reading;
+	unsigned origin; /* changes when another device may have answered */
 	struct poll_mail *free_next;
 };
 
@@ -31,6 +32,7 @@ struct polled_unit {
 	struct poll_mail mails[2];
 	struct device_stats stats; /* as of its last poll; under the poller's lock */
 	char identity[64];         /* what it says it is; under the poller's lock */
+	unsigned identities;       /* how often that changed */
 };
 
 struct pollset {
@@ -58,7 +60,8 @@ struct poller_stats {
 	struct link_stats link;
 	bool up;
 	int rc; /* why it is not up */
-	char holder[64];
+	char holder[128];
+	char plugged[96]; /* the USB device that was found, see link_plugged() */
 	uint64_t missed, lost_readings;
 	int64_t busy_us; /* time spent on the line since the poller started */
 	int64_t started_us;
@@ -67,8 +70,12 @@ struct poller_stats {
 
 struct poller;
 
-/* `inbox`: where readings and finished jobs go. NULL on out of memory. */
-struct poller *poller_create(const struct bus_config *bus, struct mailbox *inbox);
+/* `inbox`: where readings and finished jobs go; `usb` is borrowed. NULL on out of memory. */
+struct poller *poller_create(const struct bus_config *bus, struct usb *usb, struct mailbox *inbox);
+/* Something was plugged in or out. */
+void poller_replug(struct poller *p);
+/* Only this USB device is opened, see link_expect(); "": any. */
+void poller_expect(struct poller *p, const char *plugged);
 /* Gives it something to poll; the thread starts with the first call. The old set comes back as
  * MAIL_POLLSET when the thread has let go of it. 0 or -errno. */
 int poller_give(struct poller *p, struct pollset *set);

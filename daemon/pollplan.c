@@ -48,7 +48,7 @@ unit_add(struct unit_plan *u, struct source *s)
 static bool
 is_polled_here(const struct source *s, const struct bus_config *bus)
 {
-	return s->bus == bus && s->config->driver->poll && s->config->profile && !s->removed;
+	return s->bus == bus && s->config->profile && !s->removed;
 }
 
 static struct unit_plan *
@@ -104,7 +104,7 @@ unit_create(const struct unit_plan *u, struct poller *poller)
 	if (!p)
 		return NULL;
 	struct device_spec spec = {.driver = c->driver,
-		.profile = &c->profile->regs,
+		.profile = c->driver->needs_profile ? &c->profile->regs : NULL,
 		.wanted = u->wanted,
 		.unit = (uint8_t)c->unit,
 		.timeout_ms = c->timeout_ms,

@@ -41,7 +41,8 @@ same_bus(const struct bus_config *a, const struct bus_config *b)
 {
 	return strcmp(a->id, b->id) == 0 && a->type == b->type && same_text(a->device, b->device) &&
 	       a->baud == b->baud && memcmp(a->format, b->format, sizeof(a->format)) == 0 &&
-	       same_text(a->host, b->host) && a->port == b->port;
+	       same_text(a->host, b->host) && a->port == b->port && a->driver == b->driver &&
+	       a->resets == b->resets;
 }
 
 static bool
@@ -209,7 +210,10 @@ poller_for(struct gateway *g, const struct bus_config *bus)
 		poller_rebase(p, bus);
 		return p;
 	}
-	return poller_create(bus, &g->inbox);
+	struct poller *p = poller_create(bus, g->usb, &g->inbox);
+	if (p)
+		identity_expect(g, p);
+	return p;
 }
 
 static void

@@ -265,6 +265,18 @@ schedule_probed(struct schedule *s, size_t unit, int64_t start_us, int64_t end_u
 		s->budget_us -= end_us - start_us;
 }
 
+void
+schedule_hurry(struct schedule *s, size_t unit, int64_t now_us)
+{
+	for (size_t i = 0; i < s->n_entries; i++) {
+		struct schedule_entry *e = &s->entries[i];
+		if (e->unit == unit && e->group == 0 && e->kind == SCHEDULE_PERIODIC &&
+			e->due_us > now_us)
+			e->due_us = now_us;
+	}
+	s->units[unit].next_probe_us = now_us; /* if it was silent: it speaks */
+}
+
 bool
 schedule_job_may_run(const struct schedule *s, int64_t now_us, int64_t cost_us)
 {

@@ -76,6 +76,8 @@ void schedule_polled(
 /* A silent unit was probed. When it answered its entries are due at once. */
 void schedule_probed(struct schedule *s, size_t unit, int64_t start_us, int64_t end_us,
 	bool answered, int64_t free_us);
+/* The periodic entries of this unit's group 0 are due now; their grid stays. */
+void schedule_hurry(struct schedule *s, size_t unit, int64_t now_us);
 /* May a line job that takes `cost_us` run now? It may if it fits before the next deadline, or if
  * jobs have had less than 20 % of the time. */
 bool schedule_job_may_run(const struct schedule *s, int64_t now_us, int64_t cost_us);

@@ -79,9 +79,8 @@ int device_probe_timeout_ms(const struct device *dev);
 bool device_heard(const struct device *dev); /* ever answered since it was created */
 void device_stats(const struct device *dev, struct device_stats *out);
 /* Lets the driver take what arrived between polls. More than 0: group 0 should be polled at once;
- * 0, or the -errno of the link. */
+ * 0; -EAGAIN: it talks without end, give others a chance; or the -errno of the link. */
 int device_listen(struct device *dev);
-bool device_listens(const struct device *dev); /* its driver wants device_listen() */
 /* The profile was replaced by an equal one, whose memory lives on while the old one's goes. */
 void device_rebase(struct device *dev, const struct profile *profile);
 /* For a person: called with the words of each point just before it is decoded, one per register

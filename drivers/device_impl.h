@@ -46,6 +46,8 @@ struct device {
 	char identity[DEVICE_IDENTITY_MAX];
 	struct status status; /* as the driver said last */
 	int64_t asked_us;     /* a question is out since; 0: none */
+	int ear;              /* lines or reports that this device_listen() may still take */
+	bool listening;
 
 	device_raw_fn *watcher; /* of a person who wants to see raw words; NULL: none */
 	void *watcher_arg;

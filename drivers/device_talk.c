@@ -96,8 +96,11 @@ int
 device_receive(struct device *dev, void *buf, size_t size, int timeout_ms)
 {
 	int64_t until_us = link_now_us(dev->link) + (int64_t)timeout_ms * 1000;
-	int rc = link_receive(dev->link, buf, size, until_us);
+	int rc;
 
+	if (dev->listening && dev->ear-- <= 0)
+		return -ETIMEDOUT;
+	rc = link_receive(dev->link, buf, size, until_us);
 	if (rc > 0)
 		note_arrival(dev);
 	return rc;
@@ -115,14 +118,16 @@ device_drain(struct device *dev)
 	return rc == -ETIMEDOUT ? 0 : rc;
 }
 
-bool
-device_listens(const struct device *dev)
-{
-	return dev->driver->listen != NULL;
-}
-
+/* A driver that does not listen, or does not know yet whom it talks to, has no use for it. */
 int
 device_listen(struct device *dev)
 {
-	return dev->driver->listen(dev);
+	enum { EAR = 256 };
+	int rc;
+
+	dev->ear = EAR;
+	dev->listening = true;
+	rc = dev->driver->listen && dev->identified ? dev->driver->listen(dev) : device_drain(dev);
+	dev->listening = false;
+	return rc == 0 && dev->ear <= 0 ? -EAGAIN : rc;
 }

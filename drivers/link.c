@@ -151,7 +151,7 @@ link_transact(struct link *link, struct exchange *ex)
 {
 	int rc;
 
-	if (!frame_is_read(ex->req, ex->req_len))
+	if (!frame_is_read(ex->req, ex->req_len) || !link->ops->transact)
 		return -EPERM;
 	if (link_is_cancelled(link))
 		return -ECANCELED;

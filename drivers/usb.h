@@ -14,14 +14,14 @@ struct usb;
 
 /* One serial port or HID node of a USB device. */
 struct usb_port {
-	enum link_kind kind;     /* LINK_SERIAL (tty) or LINK_HID (hidraw) */
-	char node[64];           /* "/dev/ttyUSB0" */
-	char place[48];          /* where it is plugged in: "1-4.2", bus and ports */
+	enum link_kind kind;        /* LINK_SERIAL (tty) or LINK_HID (hidraw) */
+	char node[64];              /* "/dev/ttyUSB0" */
+	char place[48];             /* where it is plugged in: "1-4.2", bus and ports */
 	char vendor[5], product[5]; /* ids, four hexadecimal digits */
-	char serial[64];         /* "" if it has none */
-	char name[96];           /* as the device calls itself: "QinHeng USB Serial" */
-	int interface;           /* number of the interface, -1: not known */
-	char driver[24];         /* kernel driver, "ch341" */
+	char serial[64];            /* "" if it has none */
+	char name[96];              /* as the device calls itself: "QinHeng USB Serial" */
+	int interface;              /* number of the interface, -1: not known */
+	char driver[24];            /* kernel driver, "ch341" */
 };
 
 enum { USB_IDENTITY_MAX = 96 };

@@ -227,8 +227,7 @@ step_wait(struct run *r, char *arg)
 
 	r->news = false;
 	while (link_await(link, until_us) > 0) {
-		int rc = device_listens(r->dev) ? device_listen(r->dev) : device_drain(r->dev);
-		r->news |= rc > 0;
+		r->news |= device_listen(r->dev) > 0;
 	}
 	if (r->news)
 		device_poll(r->dev, 0, r->reading);

@@ -69,7 +69,7 @@ CASES = {c.word + ("" if c.on == "rs485" else "-" + c.on): c for c in [
     Case("crc", "source", 14, "wrong-function", on="tcp", english=["Broken answers", "line behind the gateway"],
          russian=["Испорченные ответы", "линию за шлюзом"]),
     Case("protocol", "source", 13, on="http", english=["Modbus TCP"], russian=["Modbus TCP"]),
-    Case("identity", "source", 15, profile="probe-104", english=["(5)", "probe-104", "the profile of the new model"],
+    Case("identity", "source", 15, profile="probe-104", english=["(5)", "probe-104", "labpulse accept"],
          russian=["(5)", "probe-104", "профиль новой модели"]),
     # what is refused (illegal function, address, length) is found out and called unsupported
     Case("unsupported", "all", 21, "exception 1", on="tcp", english=[POINT_EN, "of probe"], russian=[POINT_RU, "вместо probe"]),

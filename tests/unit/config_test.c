@@ -178,7 +178,7 @@ static const struct mistake mistakes[] = {
 		"      - {activity: idle}\n"},
 	{12, 9, "\"clear\"",
 		GOOD "    alarms:\n      - {code: x, point: meter.power_w, above: 2, below: 1}\n"},
-	{12, 9, "no profile here has an alarm",
+	{12, 9, "nothing here has an alarm",
 		GOOD "    alarms:\n      - {code: x, severity: none}\n"},
 	{12, 16, "is not an alarm code", GOOD "    alarms:\n      - {code: X, activity: busy}\n"},
 	{12, 27, "no source", GOOD "    alarms:\n      - {code: x, source: zz, ok: false}\n"},

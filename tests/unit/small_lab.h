@@ -37,7 +37,7 @@ static struct profile_file lab_profile = {.regs = {.id = "probe",
 						  .points = lab_points,
 						  .n_points = LAB_POINTS}};
 
-static const struct driver lab_driver = {.name = "modbus"};
+static const struct driver lab_driver = {.name = "modbus", .needs_profile = true};
 
 static struct bus_config lab_buses[] = {
 	{.id = "rs485",

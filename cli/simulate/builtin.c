@@ -202,6 +202,21 @@ open_line(struct world *w)
 	return 0;
 }
 
+/* --devices printers on serial ports of their own. */
+static int
+open_printers(struct world *w)
+{
+	char name[40];
+
+	for (int i = 1; i <= w->options->devices; i++) {
+		snprintf(name, sizeof name, "printer-%03d", i);
+		const struct plug_spec spec = {.name = name, .kind = "marlin"};
+		if (!world_add_plug(w, &spec))
+			return -errno;
+	}
+	return 0;
+}
+
 static int
 complain(struct world *w, struct problems *problems, int rc)
 {
@@ -224,5 +239,7 @@ builtin_open(struct world *w, struct problems *problems)
 		return complain(w, problems, open_fleet(w));
 	if (!strcmp(name, "line"))
 		return complain(w, problems, open_line(w));
+	if (!strcmp(name, "printers"))
+		return complain(w, problems, open_printers(w));
 	return -ENOENT;
 }

@@ -31,7 +31,12 @@ set_fault(struct call *call)
 {
 	struct port *port;
 	struct unit *u = world_find_unit(call->w, call->words[1], &port);
+	struct plug *p = world_find_plug(call->w, call->words[1]);
 
+	if (p)
+		return plug_fault(p, call->words + 2, call->n - 2)
+			       ? "ok, silent, stall, garbage, flood or late MS"
+			       : NULL;
 	if (!u)
 		return "no such unit";
 	if (fault_parse(&u->fault, call->words + 2, call->n - 2))
@@ -93,12 +98,28 @@ static const char *
 plug(struct call *call)
 {
 	struct port *port = world_find_port(call->w, call->words[1]);
+	struct plug *p = world_find_plug(call->w, call->words[1]);
 	bool in = !strcmp(call->words[0], "plug");
 
+	if (p && !in)
+		plug_out(p);
+	if (p)
+		return in && plug_in(p) ? "that did not work" : NULL;
 	if (!port)
 		return "no such line or listener";
 	port->ops->plug(port, in);
 	return port->ops->is_plugged(port) == in ? NULL : "that did not work";
+}
+
+/* do MACHINE WORD... */
+static const char *
+act(struct call *call)
+{
+	struct plug *p = world_find_plug(call->w, call->words[1]);
+
+	if (!p)
+		return "no such USB machine";
+	return plug_act(p, call->words + 2, call->n - 2) ? plug_kind_of(p)->words : NULL;
 }
 
 static const char *
@@ -124,6 +145,7 @@ static const struct command {
 	{"fault", 3, false, set_fault},
 	{"set", 4, true, set_value},
 	{"identity", 4, true, set_identity},
+	{"do", 3, false, act},
 	{"latency", 3, false, set_latency},
 	{"plug", 2, false, plug},
 	{"unplug", 2, false, plug},
@@ -147,7 +169,7 @@ run(struct call *call, char *line)
 	const struct command *command = find_command(word);
 
 	if (!command)
-		return "unknown command: fault, set, identity, latency, plug, unplug, stats, quit";
+		return "unknown command: fault, set, identity, do, latency, plug, unplug, stats, quit";
 	for (; word && call->n < MAX_WORDS; word = strtok_r(NULL, " \t\r\n", &save)) {
 		call->words[call->n++] = word;
 		if (command->has_rest && call->n == command->words - 1) {

@@ -16,7 +16,7 @@ enum { HEAD = 4096, PER_ITEM = 640 };
 static char *
 start(const struct world *w, struct json *j)
 {
-	size_t size = HEAD + w->n_units * PER_ITEM;
+	size_t size = HEAD + (w->n_units + w->n_plugs) * PER_ITEM;
 
 	for (const struct port *p = w->ports; p; p = p->next)
 		size += PER_ITEM;
@@ -53,8 +53,26 @@ output_ready(const struct world *w, const char *control)
 		if (!p->tcp_port)
 			json_put_string(&j, p->id, p->place);
 	json_close(&j, '}');
+	json_open(&j, "usb", '{');
+	for (size_t i = 0; i < w->n_plugs; i++)
+		json_put_string(&j, plug_name(w->plugs[i]), plug_place(w->plugs[i]));
+	json_close(&j, '}');
 	json_close(&j, '}');
 	return finish(buf, &j);
+}
+
+static void
+put_plug(struct json *j, const struct plug *p)
+{
+	struct plug_stats s;
+
+	plug_stats(p, &s);
+	json_open(j, plug_name(p), '{');
+	json_put_bool(j, "plugged", plug_is_in(p));
+	json_put_uint(j, "opened", s.opened);
+	json_put_uint(j, "heard", s.heard);
+	json_put_uint(j, "said", s.said);
+	json_close(j, '}');
 }
 
 static void
@@ -110,6 +128,10 @@ output_stats(const struct world *w)
 	for (const struct port *p = w->ports; p; p = p->next)
 		put_port(&j, p);
 	json_close(&j, '}');
+	json_open(&j, "usb", '{');
+	for (size_t i = 0; i < w->n_plugs; i++)
+		put_plug(&j, w->plugs[i]);
+	json_close(&j, '}');
 	json_close(&j, '}');
 	return finish(buf, &j);
 }
@@ -130,15 +152,50 @@ write_buses(const struct world *w, FILE *out)
 				p->id, p->place, p->baud, p->format);
 }
 
-/* One machine for each unit that a profile describes. */
+/* The text as it stands, with @NAME@ as the place of that USB machine. */
+static void
+write_text(const struct world *w, const char *text, FILE *out)
+{
+	while (*text) {
+		char name[40];
+		int end = 0;
+		size_t plain = strcspn(text, "@");
+		fwrite(text, 1, plain, out);
+		text += plain;
+		const struct plug *p = sscanf(text, "@%39[^@\n]@%n", name, &end) == 1 && end
+					       ? world_find_plug(w, name)
+					       : NULL;
+		if (p)
+			fputs(plug_place(p), out);
+		else if (*text)
+			fputc('@', out);
+		text += p ? end : *text != '\0';
+	}
+}
+
+static void
+write_plug(const struct world *w, const struct plug *p, FILE *out)
+{
+	const struct plug_kind *kind = plug_kind_of(p);
+
+	fprintf(out, "  - id: %s\n    class: other\n    sources:\n", plug_name(p));
+	fprintf(out, "      - {id: usb, driver: %s, device: \"%s\"", kind->name, plug_place(p));
+	if (kind->baud)
+		fprintf(out, ", baud: %s", kind->baud);
+	fprintf(out, ", interval: %dms}\n", w->options->period_ms);
+}
+
+/* One machine for each unit that a profile describes, and for each USB machine. */
 static void
 write_machines(const struct world *w, FILE *out)
 {
 	fprintf(out, "\nmachines:\n");
 	if (w->machines) {
-		fputs(w->machines, out);
+		write_text(w, w->machines, out);
 		return;
 	}
+	for (size_t i = 0; i < w->n_plugs; i++)
+		write_plug(w, w->plugs[i], out);
 	for (const struct port *p = w->ports; p; p = p->next)
 		for (const struct unit *u = p->units; u; u = u->next) {
 			const char *profile = u->profile ? u->profile->id : "sim-block";

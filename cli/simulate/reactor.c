@@ -138,6 +138,12 @@ reactor_watch(struct reactor *l, struct watch *w, uint32_t events)
 }
 
 void
+reactor_unwatch(struct reactor *l, struct watch *w)
+{
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
+void
 reactor_close(struct reactor *l, struct watch *w)
 {
 	if (w->fd < 0)

@@ -32,6 +32,7 @@ int reactor_run(struct reactor *l);
 void reactor_stop(struct reactor *l);
 
 int reactor_watch(struct reactor *l, struct watch *w, uint32_t events);
+void reactor_unwatch(struct reactor *l, struct watch *w); /* and leaves it open */
 /* Forgets and closes the descriptor; events already fetched for it are dropped. */
 void reactor_close(struct reactor *l, struct watch *w);
 /* Frees p after the events of this round are done: for structures that hold a watch. */

@@ -149,6 +149,33 @@ read_tcp(struct reader *r, const struct node *n, void *target)
 	return world_add_tcp(r->w, spec.id, spec.port) ? 0 : complain(r, n, -errno, "listen");
 }
 
+/* ---- USB machines --------------------------------------------------------------------------- */
+
+static int
+read_plug(struct reader *r, const struct node *n, void *target)
+{
+	static const struct key keys[] = {
+		{"name", take_text, offsetof(struct plug_spec, name)},
+		{"kind", take_text, offsetof(struct plug_spec, kind)},
+		{"path", take_text, offsetof(struct plug_spec, path)},
+		{"resets", take_bool, offsetof(struct plug_spec, resets)},
+		{"do", take_text, offsetof(struct plug_spec, act)},
+		{NULL, NULL, 0},
+	};
+	struct plug_spec spec = {.resets = true};
+
+	(void)target;
+	int rc = read_map(r, n, keys, &spec);
+	if (rc)
+		return rc;
+	if (!spec.name || !spec.kind || world_find_plug(r->w, spec.name))
+		return complain(r, n, -EINVAL, "a USB machine needs a name of its own and a kind");
+	if (world_add_plug(r->w, &spec))
+		return 0;
+	return complain(r, n, -errno,
+		errno == EINVAL ? "no such kind, or it does not know what to do" : spec.name);
+}
+
 /* ---- units ---------------------------------------------------------------------------------- */
 
 struct unit_spec {
@@ -303,6 +330,13 @@ take_tcp(struct reader *r, const struct node *n, void *target)
 }
 
 static int
+take_usb(struct reader *r, const struct node *n, void *target)
+{
+	(void)target;
+	return read_list(r, n, read_plug);
+}
+
+static int
 take_units(struct reader *r, const struct node *n, void *target)
 {
 	(void)target;
@@ -326,6 +360,7 @@ scenario_read(struct world *w, const char *file, const char *text, struct proble
 	static const struct key keys[] = {
 		{"lines", take_lines, 0},
 		{"tcp", take_tcp, 0},
+		{"usb", take_usb, 0},
 		{"units", take_units, 0},
 		{"machines", take_machines, 0},
 		{NULL, NULL, 0},

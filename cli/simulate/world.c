@@ -3,6 +3,7 @@
 #include "cli/simulate/world.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,38 @@ world_find_unit(const struct world *w, const char *name, struct port **port)
 	return NULL;
 }
 
+struct plug *
+world_add_plug(struct world *w, const struct plug_spec *spec)
+{
+	struct plug **list = realloc(w->plugs, (w->n_plugs + 1) * sizeof *list);
+	struct plug_spec full = *spec;
+	char path[4096];
+
+	if (!list)
+		return NULL;
+	w->plugs = list;
+	snprintf(path, sizeof path, "%s/%s", w->options->dir, spec->path ? spec->path : spec->name);
+	if (!spec->path || spec->path[0] != '/')
+		full.path = path;
+	if (strlen(full.path) >= 108) { /* of a UNIX socket */
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	struct plug *p = plug_create(w->reactor, &full);
+	if (p)
+		list[w->n_plugs++] = p;
+	return p;
+}
+
+struct plug *
+world_find_plug(const struct world *w, const char *name)
+{
+	for (size_t i = 0; i < w->n_plugs; i++)
+		if (!strcmp(plug_name(w->plugs[i]), name))
+			return w->plugs[i];
+	return NULL;
+}
+
 const struct profile_file *
 world_profile(struct world *w, const char *id, struct problems *problems)
 {
@@ -105,6 +138,9 @@ world_close(struct world *w)
 		next = p->next;
 		port_destroy(p);
 	}
+	for (size_t i = 0; i < w->n_plugs; i++)
+		plug_destroy(w->plugs[i]);
+	free(w->plugs);
 	for (size_t i = 0; i < w->n_profiles; i++)
 		profile_free(w->profiles[i]);
 	free(w->profiles);

@@ -4,6 +4,7 @@
 #define CLI_SIMULATE_WORLD_H
 
 #include "cli/simulate/port.h"
+#include "cli/simulate/socket.h"
 #include "config/problem.h"
 #include "config/profile.h"
 
@@ -18,6 +19,8 @@ struct world {
 	const struct world_options *options;
 	struct reactor *reactor;
 	struct port *ports, *last_port;
+	struct plug **plugs; /* USB machines */
+	size_t n_plugs;
 	struct profile_file **profiles; /* in use */
 	size_t n_profiles;
 	size_t n_units;
@@ -35,6 +38,9 @@ struct port *world_add_tcp(struct world *w, const char *id, int tcp_port); /* NU
 struct port *world_find_port(const struct world *w, const char *id);
 struct unit *world_add_unit(struct world *w, struct port *port, const char *name, uint8_t id);
 struct unit *world_find_unit(const struct world *w, const char *name, struct port **port);
+/* spec->path NULL: its name, in the directory. NULL: errno. */
+struct plug *world_add_plug(struct world *w, const struct plug_spec *spec);
+struct plug *world_find_plug(const struct world *w, const char *name);
 const struct profile_file *world_profile(
 	struct world *w, const char *id, struct problems *problems);
 

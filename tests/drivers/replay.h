@@ -51,6 +51,7 @@ struct replay {
 		int64_t at_us;
 	} chunks[REPLAY_CHUNKS];
 	size_t chunk_first, chunk_end;
+	int64_t busy_from_us, busy_until_us; /* when what was said last is on the wire */
 	struct lines lines;
 	struct replay_answer answers[REPLAY_ANSWERS];
 	size_t n_answers;
@@ -95,6 +96,11 @@ replay_say(struct replay *r, const void *data, size_t len, int64_t after_ms)
 		replay_add_chunk(r, report, REPLAY_HID, at_us);
 		return;
 	}
+	/* two lines of the same moment come one after the other, not mixed */
+	if (at_us >= r->busy_from_us && at_us < r->busy_until_us)
+		at_us = r->busy_until_us;
+	else
+		r->busy_from_us = at_us;
 	while (len > 0) {
 		size_t n = r->chunk_seed ? 1 + replay_random(r) % 7 : len;
 		n = n < len ? n : len;
@@ -103,6 +109,7 @@ replay_say(struct replay *r, const void *data, size_t len, int64_t after_ms)
 		bytes += n;
 		len -= n;
 	}
+	r->busy_until_us = at_us;
 }
 
 /* The answer to this query from now on, empty: none. Returned to be filled in. */

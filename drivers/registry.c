@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+extern const struct driver driver_grbl;
 extern const struct driver driver_icharger;
 extern const struct driver driver_modbus;
 
@@ -12,18 +13,15 @@ static const struct driver announced[] = {
 	{.name = "marlin",
 		.summary = "3D printers with Marlin firmware, on USB serial",
 		.link = LINK_SERIAL},
-	{.name = "grbl",
-		.summary = "CNC machines and lasers with Grbl, on USB serial",
-		.link = LINK_SERIAL},
 	{.name = "skyrc", .summary = "SkyRC battery chargers, on USB HID", .link = LINK_HID},
 };
 
 static const struct driver *const drivers[] = {
 	&driver_modbus,
 	&announced[0],
-	&announced[1],
+	&driver_grbl,
 	&driver_icharger,
-	&announced[2],
+	&announced[1],
 };
 
 const struct driver *

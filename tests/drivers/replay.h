@@ -55,7 +55,7 @@ struct replay {
 	struct lines lines;
 	struct replay_answer answers[REPLAY_ANSWERS];
 	size_t n_answers;
-	char sent[1 << 16]; /* everything, each query followed by one 0xFF */
+	char sent[1 << 16]; /* everything, each query behind its length in one byte */
 	size_t sent_len;
 	unsigned queries; /* sent so far */
 	int dead;         /* what sending and receiving return instead; 0: they work */
@@ -165,9 +165,9 @@ replay_send(struct link *link, const struct driver_query *query)
 	if (r->dead)
 		return r->dead;
 	if (r->sent_len + query->len + 1 < sizeof(r->sent)) {
+		r->sent[r->sent_len++] = (char)query->len;
 		memcpy(r->sent + r->sent_len, query->bytes, query->len);
 		r->sent_len += query->len;
-		r->sent[r->sent_len++] = (char)0xFF;
 	}
 	r->queries++;
 	for (size_t i = 0; i < r->n_answers; i++) {

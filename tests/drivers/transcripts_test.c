@@ -315,10 +315,9 @@ step_sent(struct run *r, char *arg)
 	size_t n = query_bytes(r, text + 1, query, sizeof(query));
 
 	for (size_t i = 0; i < r->replay->sent_len;) {
-		char *end = memchr(r->replay->sent + i, 0xFF, r->replay->sent_len - i);
-		size_t len = (size_t)(end - r->replay->sent) - i;
+		size_t len = (unsigned char)r->replay->sent[i++];
 		count += len == n && !memcmp(r->replay->sent + i, query, n);
-		i += len + 1;
+		i += len;
 	}
 	CHECK(r, count == wanted, "%s was sent %ld times, not %ld", text + 1, count, wanted);
 	r->checks++;
@@ -366,15 +365,14 @@ static void
 check_sent(struct run *r)
 {
 	for (size_t i = 0; r->replay && i < r->replay->sent_len;) {
-		char *end = memchr(r->replay->sent + i, 0xFF, r->replay->sent_len - i);
-		size_t len = (size_t)(end - r->replay->sent) - i;
+		size_t len = (unsigned char)r->replay->sent[i++];
 		bool known = false;
 		for (size_t k = 0; k < r->driver->n_queries; k++)
 			known |= r->driver->queries[k].len == len &&
 				 !memcmp(r->driver->queries[k].bytes, r->replay->sent + i, len);
 		CHECK(r, known, "sent what is not in its table: %.*s", (int)len,
 			r->replay->sent + i);
-		i += len + 1;
+		i += len;
 	}
 }
 

@@ -7,13 +7,13 @@
 extern const struct driver driver_grbl;
 extern const struct driver driver_icharger;
 extern const struct driver driver_modbus;
+extern const struct driver driver_skyrc;
 
 /* Known to the configuration, but nothing polls them yet: poll is NULL. */
 static const struct driver announced[] = {
 	{.name = "marlin",
 		.summary = "3D printers with Marlin firmware, on USB serial",
 		.link = LINK_SERIAL},
-	{.name = "skyrc", .summary = "SkyRC battery chargers, on USB HID", .link = LINK_HID},
 };
 
 static const struct driver *const drivers[] = {
@@ -21,7 +21,7 @@ static const struct driver *const drivers[] = {
 	&announced[0],
 	&driver_grbl,
 	&driver_icharger,
-	&announced[1],
+	&driver_skyrc,
 };
 
 const struct driver *

@@ -137,6 +137,8 @@ publish_reading(struct gateway *g, struct source *s, const struct reading *r,
 	size_t len;
 	if (!(outcome & (OUTCOME_TELEMETRY | OUTCOME_ERRORS)))
 		return;
+	if ((outcome & OUTCOME_TELEMETRY) && !payload_says_anything(s, r, points))
+		return;
 	struct envelope e = gateway_numbered(g, r->ts_ms, m->telemetry_topic);
 	if (outcome & OUTCOME_TELEMETRY)
 		len = payload_telemetry(g->scratch, GATEWAY_SCRATCH, &e, s, r, points);

@@ -72,6 +72,18 @@ is_missed(const struct source *s, unsigned point, const struct value *v)
 	return v->kind == VALUE_NONE && !absent;
 }
 
+bool
+payload_says_anything(const struct source *s, const struct reading *r, const uint16_t *points)
+{
+	for (size_t k = 0; k < r->n; k++) {
+		const struct value *v = &r->values[k];
+		if (s->slots[points[k]] >= 0 &&
+			(v->kind != VALUE_NONE || is_missed(s, points[k], v)))
+			return true;
+	}
+	return false;
+}
+
 size_t
 payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
 	const struct reading *r, const uint16_t *points)

@@ -57,6 +57,9 @@ struct gateway_alarm {
 	struct text text, hint;
 };
 
+/* Is there any value or error in it for this source? */
+bool payload_says_anything(
+	const struct source *s, const struct reading *r, const uint16_t *points);
 size_t payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
 	const struct reading *r, const uint16_t *points);
 /* Every point of the source, each with the source's failure. */

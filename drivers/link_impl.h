@@ -50,7 +50,8 @@ struct plug {
 	char *device;    /* as configured */
 	int fd, wake_fd;
 	bool is_socket;
-	char node[64]; /* that is open */
+	char node[64]; /* that is open, */
+	uint64_t number, inode; /* and what it was when it was opened */
 };
 
 int plug_init(struct link *link, struct plug *plug, const struct link_plug *spec);

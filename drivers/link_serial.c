@@ -34,9 +34,40 @@ serial_of(struct link *link)
 	return (struct serial *)link;
 }
 
+static const struct {
+	int baud;
+	speed_t speed;
+} speeds[] = {
+	{1200, B1200},
+	{2400, B2400},
+	{4800, B4800},
+	{9600, B9600},
+	{19200, B19200},
+	{38400, B38400},
+	{57600, B57600},
+	{115200, B115200},
+	{230400, B230400},
+	{460800, B460800},
+	{500000, B500000},
+	{921600, B921600},
+	{1000000, B1000000},
+};
+
+/* B0: none of termios' own. */
+static speed_t
+find_speed(int baud)
+{
+	for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+		if (speeds[i].baud == baud)
+			return speeds[i].speed;
+	}
+	return B0;
+}
+
 static int
 configure(int fd, int baud)
 {
+	speed_t speed = find_speed(baud);
 	struct termios tio;
 
 	if (tcgetattr(fd, &tio) < 0)
@@ -47,9 +78,11 @@ configure(int fd, int baud)
 	tio.c_iflag &= ~(tcflag_t)(IXON | IXOFF | IXANY);
 	tio.c_cc[VMIN] = 1;
 	tio.c_cc[VTIME] = 0;
+	if (speed != B0)
+		cfsetspeed(&tio, speed);
 	if (tcsetattr(fd, TCSANOW, &tio) < 0)
 		return -errno;
-	return tty_set_speed(fd, baud);
+	return speed != B0 ? 0 : tty_set_speed(fd, baud);
 }
 
 static int

@@ -70,6 +70,18 @@ open_socket(struct plug *plug)
 }
 
 static int
+look_at_node(const struct plug *plug, uint64_t *number, uint64_t *inode)
+{
+	struct stat st;
+
+	if (stat(plug->node, &st) < 0)
+		return -ENODEV;
+	*number = st.st_rdev;
+	*inode = st.st_ino;
+	return 0;
+}
+
+static int
 open_node(struct link *link, struct plug *plug, enum link_kind kind)
 {
 	struct usb_port port;
@@ -87,6 +99,7 @@ open_node(struct link *link, struct plug *plug, enum link_kind kind)
 	if (plug->fd < 0)
 		return plug->fd == -ENOENT || plug->fd == -ENXIO ? -ENODEV : plug->fd;
 	snprintf(plug->node, sizeof(plug->node), "%s", port.node);
+	look_at_node(plug, &plug->number, &plug->inode);
 	return 0;
 }
 
@@ -142,11 +155,12 @@ plug_wake(struct plug *plug)
 int
 plug_check(struct plug *plug)
 {
-	struct stat open_one, there;
+	uint64_t number, inode;
 
-	if (plug->is_socket || fstat(plug->fd, &open_one) < 0)
+	if (plug->is_socket)
 		return 0;
-	if (stat(plug->node, &there) < 0 || there.st_rdev != open_one.st_rdev)
+	if (look_at_node(plug, &number, &inode) < 0 || number != plug->number ||
+		inode != plug->inode)
 		return -ENODEV;
 	return 0;
 }

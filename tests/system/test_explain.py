@@ -70,7 +70,7 @@ CASES = {c.word + ("" if c.on == "rs485" else "-" + c.on): c for c in [
          russian=["Испорченные ответы", "линию за шлюзом"]),
     Case("protocol", "source", 13, on="http", english=["Modbus TCP"], russian=["Modbus TCP"]),
     Case("identity", "source", 15, profile="probe-104", english=["(5)", "probe-104", "labpulse accept"],
-         russian=["(5)", "probe-104", "профиль новой модели"]),
+         russian=["(5)", "probe-104", "labpulse accept"]),
     # what is refused (illegal function, address, length) is found out and called unsupported
     Case("unsupported", "all", 21, "exception 1", on="tcp", english=[POINT_EN, "of probe"], russian=[POINT_RU, "вместо probe"]),
     Case("unsupported", "all", 23, "exception 3", on="tcp2", english=[POINT_EN, "of probe"], russian=[POINT_RU, "вместо probe"]),

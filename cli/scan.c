@@ -10,10 +10,12 @@
 
 #include "cli/line.h"
 #include "cli/profiles.h"
+#include "cli/scan.h"
 #include "cli/session.h"
 #include "config/json.h"
 #include "drivers/ask.h"
 #include "drivers/decode.h"
+#include "drivers/usb.h"
 
 enum { MAX_UNIT = 247, GATEWAY_PATH = 10, GATEWAY_TARGET = 11, SHORT_MS = 200, JSON_SIZE = 65536 };
 
@@ -284,50 +286,29 @@ print_json(const struct scan *sc)
 /* ---- what must not be touched -----------------------------------------------------------------
  */
 
+/* Do both mean the same port? */
 static bool
-read_id(const char *folder, const char *file, char *out, size_t size)
+is_device(struct usb *usb, const char *configured, const char *device)
 {
-	char path[PATH_MAX + 32];
+	struct usb_port a, b;
+	char others[128];
 
-	snprintf(path, sizeof path, "%s/%s", folder, file);
-	FILE *in = fopen(path, "r");
-	if (!in)
-		return false;
-	bool ok = fgets(out, (int)size, in) != NULL;
-	fclose(in);
-	out[strcspn(out, "\n")] = '\0';
-	return ok;
+	return usb_find(usb, configured, LINK_SERIAL, &a, others, sizeof others) == 0 &&
+	       usb_find(usb, device, LINK_SERIAL, &b, others, sizeof others) == 0 &&
+	       !strcmp(a.node, b.node);
 }
 
-/* "usb:VID:PID" of the adapter behind /dev/NAME, from sysfs; false if it is none. */
-static bool
-usb_name(const char *device, char *out, size_t size)
+static const struct bus_config *
+find_machine_at(const struct config *c, const char *device)
 {
-	char real[PATH_MAX], path[PATH_MAX + 32], vid[8], pid[8];
+	struct usb *usb = usb_create();
+	const struct bus_config *found = NULL;
 
-	if (!realpath(device, real))
-		return false;
-	snprintf(path, sizeof path, "/sys/class/tty/%s/device", strrchr(real, '/') + 1);
-	if (!realpath(path, real))
-		return false;
-	for (char *slash; (slash = strrchr(real, '/')) && slash != real; *slash = '\0')
-		if (read_id(real, "idVendor", vid, sizeof vid) &&
-			read_id(real, "idProduct", pid, sizeof pid)) {
-			snprintf(out, size, "usb:%s:%s", vid, pid);
-			return true;
-		}
-	return false;
-}
-
-static bool
-is_device(const char *configured, const char *device)
-{
-	char a[PATH_MAX], b[PATH_MAX], usb[32];
-
-	if (configured[0] == '/')
-		return !strcmp(configured, device) ||
-		       (realpath(configured, a) && realpath(device, b) && !strcmp(a, b));
-	return usb_name(device, usb, sizeof usb) && !strncmp(configured, usb, strlen(usb));
+	for (size_t i = c->n_lines; usb && !found && i < c->n_buses; i++)
+		if (is_device(usb, c->buses[i].device, device))
+			found = &c->buses[i];
+	usb_destroy(usb);
+	return found;
 }
 
 /* A frame for unit 24 begins with 0x18: on a Grbl controller that is a reset. */
@@ -335,16 +316,14 @@ static int
 refuse_others(const struct scan *sc)
 {
 	const struct config *c = sc->s.config;
+	const struct bus_config *bus =
+		c && !sc->line.tcp ? find_machine_at(c, sc->line.device) : NULL;
 
-	for (size_t m = 0; c && m < c->n_machines; m++)
-		for (size_t i = 0; i < c->machines[m].n_sources; i++) {
-			const struct source_config *s = &c->machines[m].sources[i];
-			if (s->device && is_device(s->device, sc->line.device))
-				return cli_fail(CLI_HELD,
-					"scan: %s is configured for %s/%s (%s); Modbus frames could move or reset it",
-					sc->line.device, c->machines[m].id, s->id, s->driver->name);
-		}
-	return CLI_FINE;
+	if (!bus)
+		return CLI_FINE;
+	return cli_fail(CLI_HELD,
+		"scan: %s is configured for %s (%s); Modbus frames could move or reset it",
+		sc->line.device, bus->id, bus->driver->name);
 }
 
 /* ---- the command ------------------------------------------------------------------------------
@@ -374,10 +353,9 @@ run(struct scan *sc)
 static int
 parse_line(struct scan *sc, const char *word)
 {
-	if (!strcmp(word, "usb"))
-		return cli_fail(CLI_USAGE, "scan usb: not in this version yet");
 	if (line_parse(word, &sc->line))
-		return cli_fail(CLI_USAGE, "scan: rtu:DEVICE[:BAUD[:FORMAT]] or tcp:HOST[:PORT]");
+		return cli_fail(
+			CLI_USAGE, "scan: rtu:DEVICE[:BAUD[:FORMAT]], tcp:HOST[:PORT] or usb");
 	if (sc->from > sc->to || sc->to > 255 ||
 		(!sc->line.tcp && (sc->from < 1 || sc->to > MAX_UNIT)))
 		return cli_fail(CLI_USAGE, "scan: units go from 1 to 247");
@@ -397,8 +375,9 @@ cmd_scan(int argc, char **argv)
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
 	const struct cli_usage usage = {
-		"labpulse scan rtu:DEVICE[:BAUD[:FORMAT]] | tcp:HOST[:PORT] [options]",
-		"Asks every unit for one register and prints those that answer as `sources:` to paste.",
+		"labpulse scan rtu:DEVICE[:BAUD[:FORMAT]] | tcp:HOST[:PORT] | usb [options]",
+		"Asks every unit for one register, or lists what is plugged in on USB without opening it,\n"
+		"and prints what it finds as `sources:` to paste.",
 		options, 1, 1};
 	const char *word;
 
@@ -407,8 +386,9 @@ cmd_scan(int argc, char **argv)
 	if (n < 0)
 		return cli_exit_of(n);
 	sc.is_tty = isatty(STDERR_FILENO) && !sc.s.json;
-	int code = parse_line(&sc, word);
-	if (code == CLI_FINE)
+	bool usb = !strcmp(word, "usb");
+	int code = usb ? scan_usb(sc.s.json) : parse_line(&sc, word);
+	if (code == CLI_FINE && !usb)
 		code = run(&sc);
 	session_finish(&sc.s);
 	return code;

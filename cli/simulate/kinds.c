@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+extern const struct plug_kind plug_kind_grbl;
 extern const struct plug_kind plug_kind_icharger;
 extern const struct plug_kind plug_kind_skyrc;
 
 static const struct plug_kind *const kinds[] = {
+	&plug_kind_grbl,
 	&plug_kind_icharger,
 	&plug_kind_skyrc,
 	NULL,

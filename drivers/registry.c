@@ -6,19 +6,13 @@
 
 extern const struct driver driver_grbl;
 extern const struct driver driver_icharger;
+extern const struct driver driver_marlin;
 extern const struct driver driver_modbus;
 extern const struct driver driver_skyrc;
 
-/* Known to the configuration, but nothing polls them yet: poll is NULL. */
-static const struct driver announced[] = {
-	{.name = "marlin",
-		.summary = "3D printers with Marlin firmware, on USB serial",
-		.link = LINK_SERIAL},
-};
-
 static const struct driver *const drivers[] = {
 	&driver_modbus,
-	&announced[0],
+	&driver_marlin,
 	&driver_grbl,
 	&driver_icharger,
 	&driver_skyrc,

@@ -249,13 +249,16 @@ usb_find(struct usb *u, const char *device, enum link_kind kind, struct usb_port
 	int rc;
 
 	take_apart(&w, device);
-	if (w.node && !realpath(w.node, resolved))
-		return errno == EACCES ? -EACCES : -ENODEV;
-	if (w.node)
-		w.node = resolved;
 	pthread_mutex_lock(&u->lock);
 	rc = look(u);
 	found = rc == 0 ? find_all(u, &w, out, others, others_size) : 0;
+	if (rc == 0 && found == 0 && w.node) { /* a link, as in /dev/serial/by-id */
+		if (realpath(w.node, resolved))
+			w.node = resolved;
+		else
+			rc = errno == EACCES ? -EACCES : -ENODEV;
+		found = rc == 0 ? find_all(u, &w, out, others, others_size) : 0;
+	}
 	pthread_mutex_unlock(&u->lock);
 	if (rc < 0 || found > 1)
 		return rc < 0 ? rc : -EMLINK;

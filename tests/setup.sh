@@ -6,7 +6,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev"
 demo="$build mosquitto"
-test="$demo mosquitto-clients libcmocka-dev umockdev libumockdev-dev openssl python3 python3-pytest python3-pytest-xdist
+test="$demo mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
       python3-yaml mbpoll socat nodejs npm prometheus"
 lint="clang clang-format universal-ctags"

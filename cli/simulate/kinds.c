@@ -6,11 +6,13 @@
 
 extern const struct plug_kind plug_kind_grbl;
 extern const struct plug_kind plug_kind_icharger;
+extern const struct plug_kind plug_kind_marlin;
 extern const struct plug_kind plug_kind_skyrc;
 
 static const struct plug_kind *const kinds[] = {
 	&plug_kind_grbl,
 	&plug_kind_icharger,
+	&plug_kind_marlin,
 	&plug_kind_skyrc,
 	NULL,
 };

@@ -23,6 +23,7 @@ enum {
 	LINES_AT_ONCE = 300, /* of what arrived between polls */
 	BANNER_MS = 3000,    /* the boot loader of an Arduino takes half of it */
 	ASK_EVERY_MS = 200,  /* gnea/grbl advises 5 Hz at most */
+	DEAF_MS = 250,       /* a report takes 20 ms; where none is expected, not to wait in vain */
 	KEEP_MS = 60000      /* what comes with every n-th report only */
 };
 
@@ -173,7 +174,7 @@ await(struct device *dev, struct grbl *g, int64_t until_ms)
 static int
 ask(struct device *dev, struct grbl *g)
 {
-	int rc;
+	int rc, timeout_ms = device_timeout_ms(dev);
 
 	g->arrived = false;
 	if (g->asked_ms) {
@@ -182,8 +183,10 @@ ask(struct device *dev, struct grbl *g)
 			return rc;
 	}
 	g->asked_ms = device_now_ms(dev);
+	if (!g->opening && timeout_ms > DEAF_MS && grbl_may_be_silent(g, g->asked_ms))
+		timeout_ms = DEAF_MS;
 	rc = device_ask(dev, 0);
-	return rc < 0 ? rc : await(dev, g, g->asked_ms + device_timeout_ms(dev));
+	return rc < 0 ? rc : await(dev, g, g->asked_ms + timeout_ms);
 }
 
 static int

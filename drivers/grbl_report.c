@@ -30,7 +30,7 @@ numbers(const char *text, double *out, unsigned most)
 		if (end == text || !(fabs(v) < 1e7) || (*end && *end != ','))
 			return 0;
 		if (n < most)
-			out[n++] = v + 0.0; /* no minus zero */
+			out[n++] = v;
 		if (!*end)
 			return n;
 		text = end + 1;

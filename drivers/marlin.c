@@ -415,10 +415,18 @@ report_status(struct device *dev, struct marlin *m)
 
 /* ---- hooks ---------------------------------------------------------------------------------- */
 
+/* The time of the print now and then, and once more when it is over. */
+static bool
+is_time_due(const struct marlin *m)
+{
+	bool due = m->job ? m->polls % JOB_TIME_EVERY == 0 : m->result && m->polls == 0;
+
+	return due && families[m->family].time && !is_unknown(m, M31);
+}
+
 static int
 ask_round(struct device *dev, struct marlin *m, int64_t until_ms)
 {
-	bool time = families[m->family].time && m->job && m->polls++ % JOB_TIME_EVERY == 0;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < COUNT(families[0].round); i++) {
@@ -426,8 +434,9 @@ ask_round(struct device *dev, struct marlin *m, int64_t until_ms)
 		if (q && !is_unknown(m, q))
 			rc = ask(dev, m, q, until_ms);
 	}
-	if (rc == 0 && time && !is_unknown(m, M31))
+	if (rc == 0 && is_time_due(m))
 		rc = ask(dev, m, M31, until_ms);
+	m->polls += rc == 0;
 	return rc;
 }
 

@@ -224,6 +224,7 @@ static void
 end_job(struct marlin *m, enum job_result result)
 {
 	m->job = m->paused = m->told_paused = false;
+	m->polls = 0;
 	m->result = result;
 	m->news++;
 }

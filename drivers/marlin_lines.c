@@ -254,9 +254,8 @@ static void
 take_no_print(struct marlin *m, const char *text)
 {
 	(void)text;
-	if (m->family != RRF)
-		m->told_paused = false;
-	if (m->job && !m->paused && !m->told_paused && ++m->vanished >= VANISHED)
+	m->told_paused = false;
+	if (m->job && !m->paused && ++m->vanished >= VANISHED)
 		end_job(m, JOB_STOPPED);
 }
 
@@ -271,8 +270,7 @@ take_position(struct marlin *m, const char *text)
 		take_no_print(m, text);
 		return;
 	}
-	if (m->family != RRF)
-		m->told_paused = false;
+	m->told_paused = false;
 	if (pos > 0)
 		begin_job(m, text);
 	if (pos != m->pos) {

@@ -428,8 +428,10 @@ is_counting(const struct answer *a)
 }
 
 static void
-note_job(struct skyrc *s)
+note_job(struct skyrc *s, unsigned code)
 {
+	bool full = fault_of(code) == FAULT_FULL; /* told as an error, but the job is done */
+
 	switch (s->state) {
 	case STATE_WORKING:
 		s->ran = true;
@@ -439,9 +441,11 @@ note_job(struct skyrc *s)
 		s->result = JOB_FINISHED;
 		break;
 	case STATE_IDLE:
+		s->result = s->ran ? JOB_STOPPED : s->result;
+		break;
 	case STATE_ERROR:
 		if (s->ran)
-			s->result = s->state == STATE_ERROR ? JOB_FAULT : JOB_STOPPED;
+			s->result = full ? JOB_FINISHED : JOB_FAULT;
 		break;
 	case STATE_UNKNOWN:
 		return;
@@ -574,7 +578,7 @@ poll_status(struct device *dev, struct skyrc *s)
 	s->state = find_state(s, &a, now_ms);
 	if (is_counting(&a))
 		note_cycle(s, &a, now_ms);
-	note_job(s);
+	note_job(s, word(&a, CHARGE_MAH));
 	conclude(dev, s, word(&a, CHARGE_MAH));
 	report_charge(dev, s, &a);
 	report_voltages(dev, s, &a, CHARGE_VOLTAGE, CHARGE_CELL);

@@ -67,8 +67,7 @@ struct source_config {
 	const struct driver *driver;
 	size_t bus; /* index into config->buses */
 	int unit;
-	/* What it has: the profile's, or the driver's own points, groups and alarms. NULL: the
-	 * driver is not built. */
+	/* What it has: the profile's, or the driver's own points, groups and alarms. */
 	const struct profile_file *profile;
 	int64_t interval_ms; /* 0: the profile's; replaces the period of the fastest group */
 	bool continuous; /* interval: continuous -- as often as the line allows, after the others */

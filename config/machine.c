@@ -36,7 +36,7 @@ scope_point(const void *self, const char *name, struct point_facts *out)
 	if (!s)
 		return false;
 	if (!s->profile)
-		return true; /* told already, or a driver that cannot say what it will have */
+		return true; /* told already */
 	const struct profile *regs = &s->profile->regs;
 	for (size_t i = 0; i < regs->n_points; i++) {
 		if (strcmp(regs->points[i].point.id, dot + 1) != 0)

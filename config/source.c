@@ -21,9 +21,6 @@ find_driver(struct loader *l, const struct node *node, const char *name)
 	if (!driver)
 		reader_error(&l->r, node_get(node, "driver"), "driver", NULL,
 			"driver \"%.32s\" is not known%s", name, reader_hint(&l->r, name, words));
-	else if (!driver->poll)
-		reader_warning(&l->r, node_get(node, "driver"), "driver", NULL,
-			"driver %s is not built yet; this source is not polled", name);
 	return driver;
 }
 
@@ -271,8 +268,6 @@ settle_modbus(struct loader *l, const struct node *node, const struct source_dra
 static void
 settle_plug(struct loader *l, const struct source_draft *d, struct source_config *s)
 {
-	if (!s->driver->poll)
-		return;
 	s->profile = loader_catalogue(l, s->driver);
 	const struct profile *regs = &s->profile->regs;
 	if (d->points) {

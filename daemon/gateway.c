@@ -524,13 +524,8 @@ void
 gateway_settle(struct gateway *g)
 {
 	int64_t now_us = clock_mono_us();
-	for (size_t i = 0; i < g->n_machines; i++) {
-		struct machine *m = g->machines[i];
-		for (size_t k = 0; k < m->n_sources; k++)
-			if (!m->sources[k]->bus && !m->sources[k]->decided)
-				source_fail(m->sources[k], FAIL_UNSUPPORTED, clock_wall_ms());
-		publish_state_now(g, m, now_us);
-	}
+	for (size_t i = 0; i < g->n_machines; i++)
+		publish_state_now(g, g->machines[i], now_us);
 }
 
 int

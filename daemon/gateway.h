@@ -116,7 +116,7 @@ const char *gateway_topic(struct gateway *g, const char *fmt, ...)
 struct machine *gateway_find_machine(const struct gateway *g, const char *id);
 void gateway_send_event(struct gateway *g, const char *topic, size_t len); /* from scratch */
 void gateway_pump(struct gateway *g);
-/* Marks machines with sources that nobody polls, and publishes what is known. */
+/* Publishes what is known of all machines. */
 void gateway_settle(struct gateway *g);
 
 /* ---- announce.c: retained topics ------------------------------------------------------------ */

@@ -307,15 +307,6 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	return outcome;
 }
 
-void
-source_fail(struct source *s, enum fail fail, int64_t now_ms)
-{
-	s->decided = true;
-	s->ok = false;
-	s->fail = (uint8_t)fail;
-	s->since_ms = now_ms;
-}
-
 /* ---- machines ------------------------------------------------------------------------------ */
 
 struct machine *

@@ -95,8 +95,6 @@ unsigned source_take(
  * failures take long, but its polls that fell due meanwhile brought nothing either. Returns
  * outcome bits. To be called once a second. */
 unsigned source_tick(struct source *s, int64_t now_us, int64_t now_ms);
-/* Decides without a reading: sources that nobody polls. */
-void source_fail(struct source *s, enum fail fail, int64_t now_ms);
 /* Recomputes availability and activity; true if one of them changed. */
 bool machine_update(struct machine *m, int64_t now_ms);
 /* The source whose driver says what the machine is doing; NULL: none. */

@@ -325,9 +325,9 @@ test_one_source_is_enough(void **state)
 	assert_int_equal(m->since_ms, 2000);
 	good(meter, 3);
 	assert_false(machine_update(m, 3000));
-	source_fail(io, FAIL_TIMEOUT, 4000);
+	bad(io, 4, FAIL_IDENTITY);
 	assert_false(machine_update(m, 4000));
-	source_fail(meter, FAIL_TIMEOUT, 5000);
+	bad(meter, 5, FAIL_IDENTITY);
 	assert_true(machine_update(m, 5000));
 	assert_string_equal(machine_state(m), "offline");
 	assert_int_equal(m->since_ms, 5000);
@@ -342,14 +342,14 @@ test_reason(void **state)
 	good(io, 1);
 	machine_reason(m, buf, sizeof(buf));
 	assert_string_equal(buf, "all sources answer");
-	source_fail(io, FAIL_TIMEOUT, 2);
+	bad(io, 2, FAIL_IDENTITY);
 	machine_reason(m, buf, sizeof(buf));
-	assert_string_equal(buf, "io: timeout");
-	source_fail(meter, FAIL_LINK_DOWN, 2);
+	assert_string_equal(buf, "io: identity");
+	bad(meter, 2, FAIL_IN_USE);
 	machine_reason(m, buf, sizeof(buf));
-	assert_string_equal(buf, "meter: link-down, io: timeout");
-	machine_reason(m, buf, 12);
-	assert_string_equal(buf, "meter: link");
+	assert_string_equal(buf, "meter: in-use, io: identity");
+	machine_reason(m, buf, 10);
+	assert_string_equal(buf, "meter: in");
 }
 
 int

@@ -137,7 +137,10 @@ test_state(void **state)
 	(void)state;
 	source_take(m->sources[0], lab_answer(&l, 5, 2.5, 7, "heat"), lab_fast, 5 * LAB_S);
 	machine_update(m, 5000);
-	source_fail(m->sources[1], FAIL_TIMEOUT, 6000);
+	m->sources[1]->decided = true;
+	m->sources[1]->ok = false;
+	m->sources[1]->fail = FAIL_TIMEOUT;
+	m->sources[1]->since_ms = 6000;
 	payload_hint(hint, sizeof(hint), m->sources[1], LANGUAGE_EN);
 	assert_non_null(strstr(hint, "192.0.2.7"));
 	snprintf(expected, sizeof(expected),

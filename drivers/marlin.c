@@ -130,7 +130,7 @@ static const struct point points[POINTS] = {
 static const struct driver_fault faults[FAULTS] = {
 	[F_RUNAWAY] = {"thermal-runaway", CRITICAL, {"Неуправляемый нагрев", "Thermal runaway"},
 		{"Обесточьте принтер. Проверьте, не выпал ли термистор, и провода нагревателя",
-			"Cut the power. See whether the thermistor fell out; check the heater's wires"}},
+			"Cut the power. Did the thermistor fall out? Check the heater's wires"}},
 	[F_HEATING] = {"heating-failed", CRITICAL, {"Не нагревается", "Heating failed"},
 		{"Проверьте нагреватель, его провода и термистор",
 			"Check the heater, its wires and the thermistor"}},

@@ -6,7 +6,8 @@ out=$(mktemp) rc=1
 setsid make --no-print-directory demo >"$out" 2>&1 &
 pid=$!
 for _ in $(seq 600); do
-	grep -q 'meter.power_w' "$out" && { rc=0; break; }
+	grep -q 'meter.power_w' "$out" && grep -q 'board.hotend_temp_c' "$out" &&
+		grep -q busy "$out" && { rc=0; break; }
 	kill -0 "$pid" 2>/dev/null || break
 	read -rt 0.2 <> <(:) || :
 done

@@ -59,12 +59,12 @@ pids+=($!)
 wait_for 20 grep -q 'mqtt: connected' "$dir/labpulsed.log" || fail "the daemon did not connect"
 
 cat <<TEXT
-labpulse demo: six machines of a simulated lab, polled over Modbus RTU (a pty) and Modbus TCP,
-published to a broker on 127.0.0.1:$port. Other windows may join:
+labpulse demo: eleven machines of a simulated lab, polled over Modbus RTU (a pty), Modbus TCP, USB
+serial ports (ptys) and HID (sockets), published to a broker on 127.0.0.1:$port. Other windows may join:
 
   mosquitto_sub -p $port -t 'parks/#' -v                  every message
   $BUILD/labpulse explain -c $dir/labpulse.yaml --profiles config/profiles
-  $BUILD/labpulse read laser-1 -c $dir/labpulse.yaml --profiles config/profiles
+  $BUILD/labpulse read printer-1 -c $dir/labpulse.yaml --profiles config/profiles
 
 Ctrl-C ends it.
 

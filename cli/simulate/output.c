@@ -141,7 +141,8 @@ output_stats(const struct world *w)
 static void
 write_buses(const struct world *w, FILE *out)
 {
-	fprintf(out, "\nbuses:\n");
+	if (w->ports)
+		fprintf(out, "\nbuses:\n");
 	for (const struct port *p = w->ports; p; p = p->next)
 		if (p->tcp_port)
 			fprintf(out, "  - {id: %s, type: modbus-tcp, host: 127.0.0.1, port: %d}\n",

@@ -227,7 +227,9 @@ step_wait(struct run *r, char *arg)
 
 	r->news = false;
 	while (link_await(link, until_us) > 0) {
-		r->news |= device_listen(r->dev) > 0;
+		int rc = device_listen(r->dev);
+		CHECK(r, rc >= 0 || rc == -EAGAIN, "nothing can be heard: poll first");
+		r->news |= rc > 0;
 	}
 	if (r->news)
 		device_poll(r->dev, 0, r->reading);

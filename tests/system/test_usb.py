@@ -190,7 +190,7 @@ def test_silence_is_offline_and_comes_back(lab, name):
     assert gone["sources"]["usb"]["error"] == "timeout"
     mark = here.sub.mark()
     here.sim.control(f"fault {name} ok")
-    here.online(name, mark)
+    here.online(name, mark, timeout=45)  # a printer's lost question is given up after 30 s
 
 
 @pytest.mark.parametrize("fault", ["stall", "garbage", "flood", "late 700"])

@@ -8,6 +8,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 VERSION := 0.1.0
 
 PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3
@@ -189,6 +190,7 @@ install: all ## DESTDIR and PREFIX as usual
 	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/labpulse/
 	sed 's|/usr/|$(PREFIX)/|' systemd/labpulsed.service > $(DESTDIR)$(UNITDIR)/labpulsed.service
 	install -D -m 644 systemd/labpulse.sysusers $(DESTDIR)$(SYSUSERSDIR)/labpulse.conf
+	install -D -m 644 systemd/70-labpulse.rules $(DESTDIR)$(UDEVDIR)/70-labpulse.rules
 	[ -e $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml ] || \
 	  install -m 640 config/labpulse.yaml $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml
 

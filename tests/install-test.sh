@@ -7,7 +7,7 @@ root=$(mktemp -d /tmp/labpulse-install.XXXXXX)
 trap 'rm -rf "$root"' EXIT
 make --no-print-directory install DESTDIR="$root" PREFIX=/usr SYSCONFDIR=/etc >/dev/null
 for f in usr/sbin/labpulsed usr/bin/labpulse etc/labpulse/labpulse.yaml \
-	usr/lib/systemd/system/labpulsed.service usr/share/labpulse/profiles/eastron-sdm120.yaml; do
+	usr/lib/udev/rules.d/70-labpulse.rules usr/lib/systemd/system/labpulsed.service usr/share/labpulse/profiles/eastron-sdm120.yaml; do
 	[ -e "$root/$f" ] || { echo "install: $f is missing"; exit 1; }
 done
 "$root/usr/sbin/labpulsed" --version

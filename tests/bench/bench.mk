@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# make bench: figures into docs/benchmarks.md. BENCH_RUNS (5), BENCH_SECONDS (20), BENCH_PARTS (abcde).
+# make bench: figures into docs/benchmarks.md. BENCH_RUNS (5), BENCH_SECONDS (20), BENCH_PARTS (abcdef).
 
-BENCH_BIN := $(BUILD)/tests/bench/receiver $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/rtu_line
+BENCH_BIN := $(BUILD)/tests/bench/receiver $(BUILD)/tests/bench/floor $(BUILD)/tests/bench/rtu_line \
+             $(BUILD)/tests/bench/idle_threads
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/libdrivers.a
 	@mkdir -p $(@D)

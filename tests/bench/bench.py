@@ -20,8 +20,9 @@ from report import Aim
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "20"))
-PARTS = os.environ.get("BENCH_PARTS", "abcde")
+PARTS = os.environ.get("BENCH_PARTS", "abcdef")
 REGISTERS = 20
+PRINTERS = 20
 SETTLE_S = 4
 LINE_S = 30
 LINE_BEST = {9600: 23.4, 115200: 136.0}
@@ -373,16 +374,55 @@ def part_e(out):
                  Aim("10 devices", "8 silent: longest gap of the others, s", gap, 1.05)]
 
 
+# ---- (f) printers on serial ports ------------------------------------------------------------
+
+
+def cpu_over(child, seconds):
+    cpu, begin = lab.cpu_s(child.pid), time.monotonic()
+    time.sleep(seconds)
+    return (lab.cpu_s(child.pid) - cpu) / (time.monotonic() - begin)
+
+
+def run_printers(folder, broker, sim):
+    daemon = lab.start_daemon(sim.config, folder)
+    receiver = lab.Receiver(broker, TELEMETRY)
+    time.sleep(SETTLE_S + 4)  # a board that was just opened starts again first
+    receiver.forget()
+    used = cpu_over(daemon, SECONDS)
+    messages = sum(map(len, receiver.arrivals().values()))
+    lab.stop(daemon)
+    idle = lab.start([lab.BUILD / "tests/bench/idle_threads", PRINTERS])
+    time.sleep(2)
+    waiting = cpu_over(idle, SECONDS)
+    lab.stop(idle)
+    return used, waiting, messages / SECONDS / PRINTERS
+
+
+def part_f(out):
+    folder = lab.Folder()
+    broker = lab.Broker(folder)
+    sim = lab.Simulator(folder, "printers", broker, "printers", "--devices", PRINTERS, "--period", "1s")
+    runs = [run_printers(folder, broker, sim) for _ in range(RUNS)]
+    note(f"printers (CPU s/s, idle threads' CPU s/s, messages per printer and second): {runs}")
+    sim.stop()
+    broker.stop()
+    used, waiting, rate = (statistics.median(r[i] for r in runs) for i in range(3))
+    out.printers = (used, waiting)
+    which = f"{PRINTERS} printers"
+    out.aims += [Aim(which, "CPU, % of a core", 100 * used, 2.0),
+                 Aim(which, "polls published of due", rate, 0.95, least=True)]
+
+
 # ---- all of it -------------------------------------------------------------------------------
 
 
 def main():
     out = report.Report(runs=RUNS, seconds=SECONDS)
-    for name, part in (("a", part_a), ("b", part_b), ("c", part_c), ("d", part_d), ("e", part_e)):
+    for name, part in (("a", part_a), ("b", part_b), ("c", part_c), ("d", part_d), ("e", part_e), ("f", part_f)):
         if name in PARTS:
             part(out)
     print(out.table())
-    if set("abcde") <= set(PARTS):
+    if set("abcdef") <= set(PARTS):
         (lab.TOP / "docs" / "benchmarks.md").write_text(out.markdown(), encoding="utf-8")
     return 0 if all(aim.holds() for aim in out.aims) else 1
 

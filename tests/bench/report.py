@@ -64,6 +64,7 @@ class Report:
     fleets: dict = field(default_factory=dict)
     lines: list = field(default_factory=list)
     costs: dict = field(default_factory=dict)
+    printers: tuple = (0, 0)  # CPU s/s: ours, idle threads
 
     def table(self):
         return text_table(AIM_HEAD, [a.row() for a in self.aims])
@@ -125,11 +126,17 @@ requests that begin before the line was silent for t3.5. "Most possible" keeps t
 {self.cost_table()}
 System calls by `strace -f -c` on the running program, instructions by callgrind as the difference of two runs.
 
+## 20 printers on serial ports, polled once a second
+
+Marlin printers on ptys, two questions a poll and one message: {self.printers[0] * 50000:.0f} µs CPU per poll, all of it
+{self.printers[0] * 100:.2f} % of a core. Twenty threads that only wake once a second (`tests/bench/idle_threads.c`) use
+{self.printers[1] * 100:.2f} %: {self.printers[0] / self.printers[1] if self.printers[1] else float("nan"):.1f} times less.
+
 ## How to repeat
 
 `make bench` on an idle machine (about {self.minutes()} minutes). `BENCH_RUNS=1 BENCH_SECONDS=10 BENCH_PARTS=b make bench`
 runs a part: `a` fleets, `b` the line, `c` scattered registers, `d` system calls and instructions, `e` start,
-return and silent neighbours. It needs mosquitto, strace and valgrind; collectd-core if it is to be compared.
+return and silent neighbours, `f` printers. It needs mosquitto, strace and valgrind; collectd-core if it is to be compared.
 """
 
     def minutes(self):

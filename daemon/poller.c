@@ -23,6 +23,7 @@
 #include "daemon/clock.h"
 
 #define REOPEN_US 1000000
+#define REPLUG_US 500000 /* the same for what people plug in */
 #define STATS_EVERY_US 1000000
 #define NEWS_EVERY_US 250000 /* a poll because of news, at most so often */
 #define FLOOD_PAUSE_US 20000
@@ -245,7 +246,7 @@ line_is_up(struct poller *p, int64_t now_us)
 	if (rc == -ECANCELED)
 		return false;
 	if (rc < 0) {
-		p->next_open_us = clock_mono_us() + REOPEN_US;
+		p->next_open_us = clock_mono_us() + (is_plug(p->bus) ? REPLUG_US : REOPEN_US);
 		line_is_down(p, rc);
 		return false;
 	}

@@ -21,7 +21,7 @@
 enum {
 	LINE_SIZE = 4096,
 	LINES_AT_ONCE = 300, /* of what arrived between polls */
-	BANNER_MS = 3000,    /* the boot loader of an Arduino takes half of it */
+	BANNER_MS = 1000,    /* a boot loader may take longer: what is asked then is asked again */
 	ASK_EVERY_MS = 200,  /* gnea/grbl advises 5 Hz at most */
 	DEAF_MS = 250,       /* a report takes 20 ms; where none is expected, not to wait in vain */
 	KEEP_MS = 60000      /* what comes with every n-th report only */

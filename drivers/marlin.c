@@ -20,7 +20,7 @@
 enum {
 	TIMEOUT_MS = 5000,
 	START_MS = 10000,      /* a bootloader, then the banner */
-	START_QUIET_MS = 3000, /* not a sound: it was not reset after all */
+	START_QUIET_MS = 1000, /* not a sound: perhaps it was not reset; `start` asks anew */
 	TRIES = 3,
 	GIVE_UP_MS = 30000, /* silence after which a question counts as lost */
 	OK_MS = 300,        /* for an `ok` behind an answer that may have none */

@@ -149,9 +149,10 @@ def test_a_charge_with_a_cell_error(lab):
     here.telemetry("charger", lambda v: v.get("ch1_state") == "error" and v["ch1_error"] > 1, mark)
 
 
-@pytest.mark.parametrize("name", ["printer", "charger"])
-def test_pulled_out_and_plugged_in(lab, name):
-    here = lab().start()
+@pytest.mark.parametrize("on_open", ["safe", "resets"])
+@pytest.mark.parametrize("name", ["printer", "engraver", "charger"])
+def test_pulled_out_and_plugged_in(lab, name, on_open):
+    here = lab(on_open).start()
     here.online(name)
     mark, before = here.sub.mark(), time.monotonic()
     here.sim.control(f"unplug {name}")

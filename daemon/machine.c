@@ -291,7 +291,7 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 		s->since_ms = r->ts_ms;
 		outcome |= OUTCOME_SOURCE | OUTCOME_STATE;
 	}
-	if (s->status.activity != r->status.activity)
+	if (s->status.activity != r->status.activity || s->status.faults != r->status.faults)
 		outcome |= OUTCOME_STATE;
 	s->status = r->status;
 	s->fail = FAIL_NONE;
@@ -348,6 +348,52 @@ machine_destroy(struct machine *m)
 	free(m);
 }
 
+/* The severity that the machine's configuration gives to an alarm of its driver. */
+static enum severity
+configured_severity(const struct machine *m, const struct alarm_rule *own, const char *code)
+{
+	for (size_t i = 0; i < m->config->n_alarms; i++)
+		if (strcmp(m->config->alarms[i].code, code) == 0)
+			return m->config->alarms[i].severity;
+	return own->severity;
+}
+
+static void
+source_faults(const struct source *s, machine_fault_fn *each, void *arg)
+{
+	const struct profile_file *catalogue = s->config->profile;
+	char code[96];
+	for (size_t i = 0; i < catalogue->n_faults && i < FAULTS_MAX; i++) {
+		if (!(s->status.faults >> i & 1))
+			continue;
+		const struct alarm_rule *own = &catalogue->faults[i];
+		snprintf(code, sizeof(code), "%s-%s", s->config->id, own->code);
+		for (char *c = code; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		enum severity severity = configured_severity(s->machine, own, code);
+		if (severity != SEVERITY_NONE)
+			each(arg, code, severity);
+	}
+}
+
+void
+machine_faults(const struct machine *m, machine_fault_fn *each, void *arg)
+{
+	for (size_t i = 0; i < m->n_sources; i++)
+		if (m->sources[i]->status.faults)
+			source_faults(m->sources[i], each, arg);
+}
+
+static void
+note_severity(void *arg, const char *code, enum severity severity)
+{
+	enum severity *worst = arg;
+	(void)code;
+	if (severity > *worst)
+		*worst = severity;
+}
+
 bool
 machine_update(struct machine *m, int64_t now_ms)
 {
@@ -359,11 +405,15 @@ machine_update(struct machine *m, int64_t now_ms)
 	decided |= online; /* one answer is enough to know */
 	const struct source *speaker = machine_speaker(m);
 	enum activity activity = speaker ? speaker->status.activity : ACTIVITY_UNKNOWN;
-	if (!decided || (m->decided && m->online == online && m->activity == activity))
+	enum severity worst = SEVERITY_NONE;
+	machine_faults(m, note_severity, &worst);
+	if (!decided ||
+		(m->decided && m->online == online && m->activity == activity && m->worst == worst))
 		return false;
 	m->decided = true;
 	m->online = online;
 	m->activity = activity;
+	m->worst = worst;
 	m->since_ms = now_ms;
 	return true;
 }
@@ -381,13 +431,38 @@ machine_speaker(const struct machine *m)
 const char *
 machine_state(const struct machine *m)
 {
-	return m->online ? activity_name(m->activity) : "offline";
+	if (!m->online)
+		return "offline";
+	return m->worst >= SEVERITY_ERROR ? "fault" : activity_name(m->activity);
+}
+
+const char *
+machine_condition(const struct machine *m)
+{
+	if (m->worst >= SEVERITY_ERROR)
+		return "fault";
+	return m->worst == SEVERITY_WARNING ? "warning" : "normal";
 }
 
 const char *
 machine_availability(const struct machine *m)
 {
 	return m->online ? "online" : "offline";
+}
+
+struct words {
+	char *buf;
+	size_t size, len;
+};
+
+static void
+add_word(void *arg, const char *code, enum severity severity)
+{
+	struct words *w = arg;
+	(void)severity;
+	if (w->len < w->size)
+		w->len += (size_t)snprintf(
+			w->buf + w->len, w->size - w->len, "%s%s", w->len ? ", " : "", code);
 }
 
 void
@@ -400,6 +475,9 @@ machine_reason(const struct machine *m, char *buf, size_t size)
 	if (speaker && m->online)
 		len = (size_t)snprintf(
 			buf, size, "%s says %s", speaker->config->id, activity_name(m->activity));
+	struct words words = {buf, size, len};
+	machine_faults(m, add_word, &words);
+	len = words.len;
 	for (size_t i = 0; i < m->n_sources && len < size; i++) {
 		const struct source *s = m->sources[i];
 		const char *why = "not read yet";

@@ -59,6 +59,7 @@ struct machine {
 	size_t n_sources;
 	bool decided, online;
 	enum activity activity;
+	enum severity worst; /* of the faults that hold */
 	int64_t since_ms;                          /* of the present state */
 	const char *state;                         /* as last published as an event */
 	bool dirty;                                /* values changed since the last snapshot */
@@ -95,11 +96,16 @@ unsigned source_take(
  * failures take long, but its polls that fell due meanwhile brought nothing either. Returns
  * outcome bits. To be called once a second. */
 unsigned source_tick(struct source *s, int64_t now_us, int64_t now_ms);
-/* Recomputes availability and activity; true if one of them changed. */
+/* Recomputes availability, activity and condition; true if one of them changed. */
 bool machine_update(struct machine *m, int64_t now_ms);
+/* Calls back for each fault that holds according to the machine's drivers, with the code under
+ * which it is an alarm ("board-thermal-runaway") and its severity, as configured. */
+typedef void machine_fault_fn(void *arg, const char *code, enum severity severity);
+void machine_faults(const struct machine *m, machine_fault_fn *each, void *arg);
+const char *machine_condition(const struct machine *m); /* "normal", "warning", "fault" */
 /* The source whose driver says what the machine is doing; NULL: none. */
 const struct source *machine_speaker(const struct machine *m);
-const char *machine_state(const struct machine *m); /* "offline", or the activity */
+const char *machine_state(const struct machine *m); /* "offline", "fault", or the activity */
 const char *machine_availability(const struct machine *m);
 /* In words: why it is in this state. */
 void machine_reason(const struct machine *m, char *buf, size_t size);

@@ -225,6 +225,13 @@ source_values(struct json *j, const struct source *s)
 	}
 }
 
+void
+payload_put_code(void *json, const char *code, enum severity severity)
+{
+	(void)severity;
+	json_put_string(json, NULL, code);
+}
+
 static void
 put_progress(struct json *j, const struct machine *m)
 {
@@ -249,12 +256,13 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	json_put_string(&j, "state", machine_state(m));
 	json_put_string(&j, "availability", machine_availability(m));
 	json_put_string(&j, "activity", activity_name(m->activity));
-	json_put_string(&j, "condition", "normal");
+	json_put_string(&j, "condition", machine_condition(m));
 	json_put_int(&j, "since", m->since_ms);
 	json_put_string(&j, "reason", reason);
 	json_put_null(&j, "job");
 	put_progress(&j, m);
 	json_open(&j, "alarms", '[');
+	machine_faults(m, payload_put_code, &j);
 	json_close(&j, ']');
 	json_put_null(&j, "maintenance");
 	json_open(&j, "values", '{');

@@ -57,6 +57,8 @@ struct gateway_alarm {
 	struct text text, hint;
 };
 
+/* For machine_faults(): adds the code to a struct json. */
+void payload_put_code(void *json, const char *code, enum severity severity);
 /* Is there any value or error in it for this source? */
 bool payload_says_anything(
 	const struct source *s, const struct reading *r, const uint16_t *points);

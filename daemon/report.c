@@ -155,9 +155,10 @@ watched_machine(struct json *j, const struct gateway *g, const struct machine *m
 	json_put_string(j, "class", m->config->class);
 	json_put_string(j, "title", config_text(&m->config->title, g->config->language));
 	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
-	json_put_string(j, "activity", activity_name(ACTIVITY_UNKNOWN));
+	json_put_string(j, "activity", activity_name(m->activity));
 	json_put_null(j, "job");
 	json_open(j, "alarms", '[');
+	machine_faults(m, payload_put_code, j);
 	json_close(j, ']');
 	json_open(j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++) {

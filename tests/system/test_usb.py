@@ -114,9 +114,29 @@ def test_a_thermal_runaway_stays_until_the_board_starts_again(lab):
     halted = here.telemetry("printer", lambda v: v.get("state") == "halted", mark)
     assert "hotend_temp_c" not in halted, "a printer that says nothing has no temperature"
     assert here.telemetry("printer", lambda v: "state" in v, here.sub.mark())["state"] == "halted"
+    state = here.state("printer", lambda s: s["state"] == "fault", mark)
+    assert state["condition"] == "fault" and state["alarms"] == ["usb-thermal-runaway"]
+    assert "usb-thermal-runaway" in state["reason"]
     mark = here.sub.mark()
     here.do("printer", "reset")
     assert "hotend_temp_c" in here.telemetry("printer", lambda v: v.get("state") == "idle", mark)
+    assert here.state("printer", lambda s: s["condition"] != "fault", mark)["state"] == "idle"
+
+
+@pytest.mark.parametrize("severity, condition", [("none", "normal"), ("warning", "warning")])
+def test_a_fault_is_as_severe_as_the_configuration_says(lab, severity, condition):
+    here = lab()
+    here.config.write_text(here.config.read_text().replace(
+        "  - id: printer\n", f"  - id: printer\n    alarms: [{{code: usb-thermal-runaway, severity: {severity}}}]\n"))
+    here.start()
+    here.online("printer")
+    mark = here.sub.mark()
+    here.do("printer", "runaway")
+    here.telemetry("printer", lambda v: v.get("state") == "halted", mark)
+    here.sub.wait_for(lambda m: m.json["values"].get("usb.state") == "halted", topic="machines/printer/state", since=mark)
+    last = here.sub.find("machines/printer/state", since=mark)[-1].json
+    assert last["condition"] == condition and last["state"] == "idle"
+    assert last["alarms"] == ([] if severity == "none" else ["usb-thermal-runaway"])
 
 
 def test_an_engraving_with_an_alarm(lab):

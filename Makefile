@@ -138,12 +138,12 @@ coverage: ## line coverage of the unit and system tests
 	$(MAKE) --no-print-directory COVERAGE=1 BUILD=$(BUILD)/coverage all unit system
 	@tests/coverage.sh $(BUILD)/coverage
 
-$(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/unit.c
+$(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/unit.c $(BUILD)/libdrivers.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL)
+	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_COMMON)
 
 .PHONY: docs
-docs: $(BUILD)/gen_docs ## schemas and key tables from the key tables of config/
+docs: $(BUILD)/gen_docs ## schemas and tables of docs/ from the tables of config/ and drivers/
 	tests/tools/docs.sh $(BUILD)/gen_docs
 
 # A target is one file; its seeds are tests/fuzz/corpus/NAME, what it learns stays in build/fuzz.

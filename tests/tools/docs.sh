@@ -7,15 +7,22 @@ mkdir -p "$out/schemas"
 "$gen" config-schema >"$out/schemas/config.schema.json"
 "$gen" profile-schema >"$out/schemas/profile.schema.json"
 
-insert() { # page, table
-	"$gen" "$2" >"$out/$2.tmp"
-	awk -v table="$out/$2.tmp" -v from="<!-- begin: $2 -->" -v to="<!-- end: $2 -->" '
-		$0 == to { skip = 0 }
-		!skip { print }
-		$0 == from { skip = 1; while ((getline line < table) > 0) print line }
-	' "docs/$1" >"$out/$1.tmp"
-	rm "$out/$2.tmp"
-	mv "$out/$1.tmp" "$out/$1"
+insert() { # page, tables...
+	page=$1
+	shift
+	cp "docs/$page" "$out/$page.new"
+	for table; do
+		"$gen" "$table" >"$out/$table.tmp"
+		awk -v table="$out/$table.tmp" -v from="<!-- begin: $table -->" -v to="<!-- end: $table -->" '
+			$0 == to { skip = 0 }
+			!skip { print }
+			$0 == from { skip = 1; while ((getline line < table) > 0) print line }
+		' "$out/$page.new" >"$out/$page.tmp"
+		rm "$out/$table.tmp"
+		mv "$out/$page.tmp" "$out/$page.new"
+	done
+	mv "$out/$page.new" "$out/$page"
 }
 insert configuration.md config-keys
 insert profiles.md profile-keys
+insert usb.md driver-marlin driver-grbl driver-icharger driver-skyrc

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* gen_docs.c -- writes what the key tables say: JSON Schemas and tables of keys
+/* gen_docs.c -- writes what the tables say: JSON Schemas, tables of keys, what a driver reads
  *
- * gen_docs config-schema | profile-schema | config-keys | profile-keys > FILE
+ * gen_docs config-schema | profile-schema | config-keys | profile-keys | driver-NAME > FILE
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config/config_keys.h"
 #include "config/profile_keys.h"
 #include "config/unit.h"
+#include "drivers/registry.h"
 
 #define DURATION "\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|min|h|d)$\""
 #define SIZE "\"type\":\"string\",\"pattern\":\"^[0-9]+(B|KiB|MiB|GiB)$\""
@@ -307,10 +309,122 @@ put_table(const struct key_table *table, bool reload)
 		put_rules(reload);
 }
 
+/* ---- drivers ------------------------------------------------------------------------------- */
+
+/* The same but for their numbers: "ch1_cell3_v" and "ch1_cell4_v". */
+static bool
+is_alike(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		while (isdigit((unsigned char)*a))
+			a++;
+		while (isdigit((unsigned char)*b))
+			b++;
+		if (*a != *b || !*a)
+			return *a == *b;
+	}
+}
+
+static bool
+is_sibling(const struct point *a, const struct point *b)
+{
+	return is_alike(a->id, b->id) && is_alike(a->title.en, b->title.en) &&
+	       strcmp(a->unit, b->unit) == 0 && a->group == b->group && a->kind == b->kind;
+}
+
+static void
+put_period(const struct group *group)
+{
+	long long ms = group->period_ms;
+
+	if (ms == 0)
+		printf("%s, once", group->id);
+	else if (ms % 60000 == 0)
+		printf("%s, %lldmin", group->id, ms / 60000);
+	else if (ms % 1000 == 0)
+		printf("%s, %llds", group->id, ms / 1000);
+	else
+		printf("%s, %lldms", group->id, ms);
+}
+
+static void
+put_point(const struct driver *d, const struct point *first, const struct point *last)
+{
+	printf("| `%s`", first->id);
+	if (last != first)
+		printf(" … `%s`", last->id);
+	printf(" | %s | ", first->unit);
+	put_period(&d->groups[first->group]);
+	printf(" | %s%s", first->title.en, last != first ? " …" : "");
+	for (size_t i = 0; first->words && first->words[i]; i++)
+		printf("%s`%s`", i ? ", " : ": ", first->words[i]);
+	if (first->kind == VALUE_BOOL)
+		fputs(": true, false", stdout);
+	printf("%s |\n", first->optional ? "; optional" : "");
+}
+
+static void
+put_points(const struct driver *d)
+{
+	printf("| point | unit | read | meaning |\n|---|---|---|---|\n");
+	for (size_t i = 0, last; i < d->n_points; i = last + 1) {
+		last = i;
+		while (last + 1 < d->n_points && is_sibling(&d->points[i], &d->points[last + 1]))
+			last++;
+		if (last < i + 3) /* few are better told one by one */
+			last = i;
+		put_point(d, &d->points[i], &d->points[last]);
+	}
+}
+
+static void
+put_faults(const struct driver *d)
+{
+	static const char *const severities[] = {"none", "info", "warning", "error", "critical"};
+
+	printf("\n| fault | severity | what happened |\n|---|---|---|\n");
+	for (size_t i = 0; i < d->n_faults; i++)
+		printf("| `%s` | %s | %s |\n", d->faults[i].id, severities[d->faults[i].severity],
+			d->faults[i].text.en);
+}
+
+/* Lines as text, reports in hexadecimal. */
+static void
+put_query(const struct driver *d, const struct driver_query *q)
+{
+	putchar('`');
+	for (size_t i = 0; i < q->len; i++) {
+		unsigned char c = (unsigned char)q->bytes[i];
+		if (d->link == LINK_HID)
+			printf("%s%02X", i ? " " : "", c);
+		else if (c == '\n')
+			fputs("\\n", stdout);
+		else
+			putchar(c);
+	}
+	putchar('`');
+}
+
+static void
+put_driver(const struct driver *d)
+{
+	put_points(d);
+	put_faults(d);
+	printf("\nSent, and nothing else: ");
+	for (size_t i = 0; i < d->n_queries; i++) {
+		fputs(i ? ", " : "", stdout);
+		put_query(d, &d->queries[i]);
+	}
+	printf(".\nAn answer is waited for %d ms unless the source has a `timeout`.\n",
+		d->timeout_ms ? d->timeout_ms : 500);
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *what = argc == 2 ? argv[1] : "";
+	const struct driver *driver =
+		strncmp(what, "driver-", 7) == 0 ? registry_find(what + 7) : NULL;
 
 	if (strcmp(what, "config-schema") == 0)
 		put_schema(&config_table, "labpulse configuration", NULL);
@@ -320,6 +434,8 @@ main(int argc, char **argv)
 		put_table(&config_table, true);
 	else if (strcmp(what, "profile-keys") == 0)
 		put_table(&profile_table, false);
+	else if (driver)
+		put_driver(driver);
 	else
 		return 64;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* docs_test.c -- the committed schemas and key tables are what the tables say
+/* docs_test.c -- what docs/ takes from the code is what the code says
  *
- * Run from the top of the tree. If it fails: `make docs`.
+ * Run from the top of the tree. If a schema or a table is not: `make docs`.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,12 +77,60 @@ key_tables_are_fresh(void **state)
 	is_inside("docs/profiles.md", "profile-keys");
 }
 
+static void
+driver_tables_are_fresh(void **state)
+{
+	const struct driver *d;
+	char what[48];
+
+	(void)state;
+	for (size_t i = 0; (d = registry_at(i)); i++) {
+		snprintf(what, sizeof what, "driver-%s", d->name);
+		if (!d->needs_profile)
+			is_inside("docs/usb.md", what);
+	}
+}
+
+/* A block that begins with ```LANGUAGE FILE is a part of that file. */
+static size_t
+check_quotes(const char *page)
+{
+	char *text = read_all(fopen(page, "r")), *at = text, file[128];
+	size_t quotes = 0;
+
+	while ((at = strstr(at, "\n```"))) {
+		char *begin = strchr(at + 1, '\n'), *end = begin ? strstr(begin, "\n```") : NULL;
+		if (!end)
+			fail_msg("%s: a block has no end", page);
+		if (sscanf(at, "\n```%*[a-z]%*[ ]%127[^ \n]", file) == 1) {
+			end[1] = '\0';
+			char *whole = read_all(fopen(file, "r"));
+			if (!strstr(whole, begin + 1))
+				fail_msg("%s quotes what %s does not hold:%s", page, file, begin);
+			free(whole);
+			quotes++;
+		}
+		at = end + 2;
+	}
+	free(text);
+	return quotes;
+}
+
+static void
+quotes_are_true(void **state)
+{
+	(void)state;
+	assert_true(check_quotes("docs/adding-a-driver.md") > 8);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(schemas_are_fresh),
 		cmocka_unit_test(key_tables_are_fresh),
+		cmocka_unit_test(driver_tables_are_fresh),
+		cmocka_unit_test(quotes_are_true),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum wire { WIRE_ANY, WIRE_RTU, WIRE_TCP, WIRE_USB };
+enum wire { WIRE_ANY, WIRE_RTU, WIRE_TCP, WIRE_USB /* HID as well */, WIRE_HID };
 
 struct row {
 	uint8_t fail;
@@ -27,6 +27,9 @@ static const struct row rows[] = {
 	{FAIL_TIMEOUT, WIRE_TCP, 0,
 		{"Устройство {unit} за {place} не отвечает: соединение есть, проверьте номер устройства (unit) и нагрузку на прибор или шлюз.",
 			"Unit {unit} behind {place} does not answer although the connection stands: check the unit number, and whether device or gateway is overloaded."}},
+	{FAIL_TIMEOUT, WIRE_HID, 0,
+		{"{place} не отвечает: проверьте кабель USB и питание прибора; в iCharger включите Modbus через USB HID (System → Communication).",
+			"{place} does not answer: check the USB cable and the device's power; an iCharger must have Modbus over USB HID switched on (System → Communication)."}},
 	{FAIL_TIMEOUT, WIRE_USB, 0,
 		{"{place} не отвечает: проверьте кабель USB, питание прибора и скорость порта.",
 			"{place} does not answer: check the USB cable, the device's power and the port speed."}},
@@ -73,17 +76,26 @@ static const struct row rows[] = {
 		{"Устройство {unit} на {place} отвечает исключением {n}: смысл этого кода ищите в документации прибора.",
 			"Unit {unit} on {place} answers with exception {n}: see the device's manual for its meaning."}},
 	{FAIL_UNSUPPORTED, WIRE_USB, 0,
-		{"Эта версия labpulse ещё не умеет опрашивать {place}: уберите источник или обновите labpulse.",
-			"This version of labpulse cannot poll {place} yet: leave the source out, or update labpulse."}},
+		{"{place} не имеет {point}: у этой модели или прошивки такой величины нет; её можно убрать из points источника.",
+			"{place} does not have {point}: this model or its firmware lacks it; it may be left out of the source's `points`."}},
 	{FAIL_UNSUPPORTED, WIRE_ANY, 0,
 		{"Устройство {unit} на {place} не поддерживает {point}: уберите эту величину из points источника или выберите профиль этой модели вместо {profile}; проверить: `{peek}`.",
 			"Unit {unit} on {place} does not have {point}: leave it out of the source's `points`, or choose the profile of this model instead of {profile}; to try it: `{peek}`."}},
+	{FAIL_OUT_OF_RANGE, WIRE_USB, 0,
+		{"{place} прислал для {point} то, чего драйвер не знает: возможно, прошивка новее; сообщите о её версии.",
+			"What {place} says for {point} is not known to the driver: its firmware may be newer; please report its version."}},
 	{FAIL_OUT_OF_RANGE, WIRE_ANY, 0,
 		{"Устройство {unit} на {place} даёт для {point} значение вне пределов {range}: проверьте датчик и профиль {profile} (тип, порядок слов, масштаб, range); проверить: `{peek}`.",
 			"What unit {unit} on {place} says for {point} is out of range {range}: check the sensor, and type, word order, scale and range in the profile {profile}; to see it: `{peek}`."}},
+	{FAIL_NOT_AVAILABLE, WIRE_USB, 0,
+		{"{place} сейчас не даёт {point}: обычно это значит, что задания нет или датчик не подключён.",
+			"{place} has no {point} now: usually there is no job, or nothing is connected to that sensor."}},
 	{FAIL_NOT_AVAILABLE, WIRE_ANY, 0,
 		{"Устройство {unit} на {place} сейчас не даёт {point}: так бывает сразу после включения или без нагрузки; если это не проходит, проверьте, подключён ли вход.",
 			"Unit {unit} on {place} has no {point} now: usual right after power-up or without load; if it stays so, check whether that input is connected."}},
+	{FAIL_SENSOR_ERROR, WIRE_USB, 0,
+		{"{place} сообщает невозможное значение {point}: проверьте датчик (термистор), его провода и разъём.",
+			"{place} reports an impossible {point}: check the sensor (thermistor), its wires and its plug."}},
 	{FAIL_SENSOR_ERROR, WIRE_ANY, 0,
 		{"Устройство {unit} на {place} сообщает об ошибке датчика {point}: проверьте сам датчик и его провода.",
 			"Unit {unit} on {place} reports a sensor fault at {point}: check the sensor itself and its wires."}},
@@ -99,9 +111,15 @@ static const struct row rows[] = {
 	{FAIL_PROTOCOL, WIRE_RTU, 0,
 		{"Устройство {unit} на {place} отвечает не по протоколу: проверьте, что на адресе один прибор, а адаптер не возвращает эхо.",
 			"Unit {unit} on {place} answers against the protocol: check that only one device has this address and that the adapter does not echo."}},
+	{FAIL_PROTOCOL, WIRE_USB, 0,
+		{"{place} отвечает не так, как этот вид машин: проверьте driver и baud источника и что подключён именно этот прибор.",
+			"{place} does not answer as such a machine does: check the source's `driver` and `baud`, and that it is the right device."}},
 	{FAIL_PROTOCOL, WIRE_ANY, 0,
 		{"{place} отвечает не по протоколу: проверьте, что это тот прибор, и порт его Modbus TCP (не RTU через TCP).",
 			"{place} answers against the protocol: check that it is the right device, and that the port speaks Modbus TCP (not RTU over TCP)."}},
+	{FAIL_STALE, WIRE_USB, 0,
+		{"Свежих данных от {place} нет: опрос только что начат, или машина занята и пока не отвечает.",
+			"There is nothing fresh from {place}: polling has just begun, or the machine is busy and does not answer yet."}},
 	{FAIL_STALE, WIRE_ANY, 0,
 		{"Свежих данных устройства {unit} на {place} нет: опрос только что начат, или линия перегружена (`labpulse check` покажет загрузку).",
 			"There is nothing fresh from unit {unit} on {place}: polling has just begun, or the line is overloaded (`labpulse check` shows its load)."}},
@@ -114,6 +132,9 @@ static const struct row rows[] = {
 	{FAIL_PERMISSION, WIRE_TCP, 0,
 		{"Нет прав на соединение с {place}: проверьте межсетевой экран и ограничения службы labpulsed.",
 			"No permission to connect to {place}: check the firewall and the restrictions of the labpulsed service."}},
+	{FAIL_PERMISSION, WIRE_HID, 0,
+		{"Нет прав на {place}: установите правила udev 70-labpulse.rules (или дайте группе labpulse доступ к узлу hidraw) и подключите прибор заново.",
+			"No permission for {place}: install the udev rules 70-labpulse.rules (or give the group labpulse access to the hidraw node), then plug the device in again."}},
 	{FAIL_PERMISSION, WIRE_ANY, 0,
 		{"Нет прав на {place}: добавьте пользователя службы в группу dialout и перезапустите labpulsed.",
 			"No permission for {place}: add the service's user to the group dialout and restart labpulsed."}},
@@ -137,7 +158,7 @@ wire_of(const struct hint_facts *f)
 	static const enum wire wires[] = {[BUS_MODBUS_RTU] = WIRE_RTU,
 		[BUS_MODBUS_TCP] = WIRE_TCP,
 		[BUS_SERIAL] = WIRE_USB,
-		[BUS_HID] = WIRE_USB};
+		[BUS_HID] = WIRE_HID};
 
 	if (f->bus)
 		return wires[f->bus->type];
@@ -147,7 +168,9 @@ wire_of(const struct hint_facts *f)
 static bool
 fits(const struct row *row, const struct hint_facts *f, enum wire wire)
 {
-	return row->fail == f->fail && (row->wire == WIRE_ANY || row->wire == wire) &&
+	bool same = row->wire == wire || (row->wire == WIRE_USB && wire == WIRE_HID);
+
+	return row->fail == f->fail && (row->wire == WIRE_ANY || same) &&
 	       (row->exception == 0 || row->exception == f->exception);
 }
 
@@ -263,6 +286,10 @@ write_point(struct facts_text *t, const struct hint_facts *f, enum language lang
 	snprintf(t->peek, sizeof t->peek, "labpulse peek");
 	if (!p)
 		return;
+	if (f->source && f->source->device) { /* no register to look at */
+		snprintf(t->point, sizeof t->point, "%s", p->point.id);
+		return;
+	}
 	snprintf(
 		t->point, sizeof t->point, "%s (%s %u)", p->point.id, tables[p->table], p->address);
 	if (f->bus)

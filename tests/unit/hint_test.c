@@ -19,7 +19,11 @@ static const struct bus_config rtu = {.id = "rs485",
 static const struct bus_config tcp = {
 	.id = "plc", .type = BUS_MODBUS_TCP, .host = "192.168.10.20", .port = 502};
 static const struct source_config source = {.id = "meter", .unit = 5};
-static const struct source_config board = {.id = "board", .device = "usb:1a86:7523"};
+static const struct source_config board = {.id = "board", .unit = 1, .device = "usb:1a86:7523"};
+static const struct bus_config plug = {
+	.id = "printer/board", .type = BUS_SERIAL, .device = "usb:1a86:7523"};
+static const struct bus_config hid = {
+	.id = "charger/usb", .type = BUS_HID, .device = "usb:1a86:7523"};
 
 static const char *
 hint(enum language language, enum fail fail, unsigned exception, const struct bus_config *bus,
@@ -60,6 +64,27 @@ test_every_fail(void **state)
 			assert_string_not_equal(ru, en);
 		}
 	assert_string_equal(hint(LANGUAGE_EN, FAIL_NONE, 0, &rtu, &source), "");
+}
+
+/* A USB machine has no unit, no register and no terminator. */
+static void
+test_usb_machines(void **state)
+{
+	static const enum fail fails[] = {FAIL_TIMEOUT, FAIL_UNSUPPORTED, FAIL_OUT_OF_RANGE,
+		FAIL_NOT_AVAILABLE, FAIL_SENSOR_ERROR, FAIL_LINK_DOWN, FAIL_PROTOCOL, FAIL_STALE,
+		FAIL_IN_USE, FAIL_PERMISSION, FAIL_IDENTITY, FAIL_AMBIGUOUS};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof fails / sizeof fails[0]; i++) {
+		const char *text = hint(LANGUAGE_EN, fails[i], 0, &plug, &board);
+		assert_non_null(strstr(text, "usb:1a86:7523"));
+		assert_null(strstr(text, "nit 1"));
+		assert_null(strstr(text, "Modbus"));
+	}
+	assert_non_null(strstr(hint(LANGUAGE_EN, FAIL_TIMEOUT, 0, &hid, &board), "USB HID"));
+	assert_non_null(strstr(hint(LANGUAGE_RU, FAIL_PERMISSION, 0, &hid, &board), "70-labpulse"));
+	assert_non_null(strstr(hint(LANGUAGE_EN, FAIL_PERMISSION, 0, &plug, &board), "dialout"));
+	assert_non_null(strstr(hint(LANGUAGE_EN, FAIL_LINK_DOWN, 0, &hid, &board), "plugged in"));
 }
 
 static void
@@ -134,6 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_fail),
+		cmocka_unit_test(test_usb_machines),
 		cmocka_unit_test(test_every_exception),
 		cmocka_unit_test(test_wires_differ),
 		cmocka_unit_test(test_facts_are_named),

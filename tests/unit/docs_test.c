@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/simulate/plug.h"
+
 #define main gen_docs_main
 int gen_docs_main(int argc, char **argv);
 #include "tests/tools/gen_docs.c"
@@ -123,6 +125,23 @@ quotes_are_true(void **state)
 	assert_true(check_quotes("docs/adding-a-driver.md") > 8);
 }
 
+/* The words of each, as its error message has them. */
+static void
+simulated_kinds_are_described(void **state)
+{
+	char *text = read_all(fopen("docs/simulate.md", "r")), row[40];
+	const struct plug_kind *kind;
+
+	(void)state;
+	for (size_t i = 0; (kind = plug_kind_at(i)); i++) {
+		snprintf(row, sizeof row, "\n| `%s` | ", kind->name);
+		if (!strstr(text, row) || !strstr(text, kind->words))
+			fail_msg("docs/simulate.md does not tell what %s can do: %s", kind->name,
+				kind->words);
+	}
+	free(text);
+}
+
 int
 main(void)
 {
@@ -131,6 +150,7 @@ main(void)
 		cmocka_unit_test(key_tables_are_fresh),
 		cmocka_unit_test(driver_tables_are_fresh),
 		cmocka_unit_test(quotes_are_true),
+		cmocka_unit_test(simulated_kinds_are_described),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,16 @@ static const struct mistake mistakes[] = {
 		GOOD "    alarms:\n      - {code: x, severity: none}\n"},
 	{12, 16, "is not an alarm code", GOOD "    alarms:\n      - {code: X, activity: busy}\n"},
 	{12, 27, "no source", GOOD "    alarms:\n      - {code: x, source: zz, ok: false}\n"},
+	{12, 28, "did you mean \"board.hotend_temp_c\"",
+		HEAD BUSES MACHINE "      - {id: board, driver: marlin, device: /dev/ttyUSB1}\n"
+				   "    alarms:\n"
+				   "      - {code: hot, point: board.hotend_tmp_c, above: 260}\n"},
+	{12, 9, "nothing here has an alarm",
+		HEAD BUSES MACHINE "      - {id: board, driver: marlin, device: /dev/ttyUSB1}\n"
+				   "    alarms:\n      - {code: board-melted, severity: none}\n"},
+	{11, 41, "is source \"a\" of machine \"m\" already",
+		HEAD BUSES MACHINE "      - {id: a, driver: marlin, device: \"usb:1a86:7523\"}\n"
+				   "      - {id: b, driver: marlin, device: \"usb:1a86:7523\"}\n"},
 	{4, 5, "P039",
 		HEAD
 		"buses:\n  - {id: line, type: modbus-rtu, device: /dev/ttyS0}\n" MACHINE
@@ -220,6 +230,40 @@ mistakes_are_told_at_their_place(void **state)
 		problems_free(&problems);
 	}
 	assert_int_equal(missed, 0);
+}
+
+/* Each USB device is a bus; the driver's points, words and faults are as a profile's. */
+static void
+usb_machines_have_their_drivers_points(void **state)
+{
+	struct config *c = good(HEAD BUSES MACHINE
+		"      - {id: board, driver: marlin, device: \"usb:1a86:7523\", baud: 250000,\n"
+		"         points: [state, hotend_temp_c], deadband: 0.5, interval: 2s}\n"
+		"      - {id: aux, driver: grbl, device: /dev/ttyUSB1, on_open: safe}\n"
+		"      - {id: usb, driver: icharger, device: \"unix:/tmp/c\"}\n"
+		"    usage:\n"
+		"      - {activity: busy, point: board.state, equals: printing}\n"
+		"      - {activity: idle}\n"
+		"    alarms:\n"
+		"      - {code: board-thermal-runaway, severity: warning}\n"
+		"      - {code: hot, point: board.hotend_temp_c, above: 260}\n");
+	const struct source_config *s = c->machines[0].sources;
+
+	(void)state;
+	assert_int_equal(c->n_buses, c->n_lines + 3);
+	const struct bus_config *bus = &c->buses[s[0].bus];
+	assert_string_equal(strrchr(bus->id, '/'), "/board");
+	assert_true(bus->type == BUS_SERIAL && bus->baud == 250000 && bus->resets);
+	assert_false(c->buses[s[1].bus].resets);
+	assert_int_equal(c->buses[s[2].bus].type, BUS_HID);
+	size_t wanted = 0;
+	for (size_t i = 0; i < s[0].profile->regs.n_points; i++)
+		wanted += s[0].wanted[i];
+	assert_int_equal(wanted, 2);
+	assert_string_equal(s[0].profile->regs.id, "marlin");
+	assert_int_equal(c->machines[0].alarms[0].severity, SEVERITY_WARNING);
+	assert_non_null(c->machines[0].alarms[0].text.ru); /* the driver's */
+	config_free(c);
 }
 
 static void
@@ -319,6 +363,7 @@ main(void)
 		cmocka_unit_test(defaults_are_filled_in),
 		cmocka_unit_test(everything_is_taken_over),
 		cmocka_unit_test(mistakes_are_told_at_their_place),
+		cmocka_unit_test(usb_machines_have_their_drivers_points),
 		cmocka_unit_test(rules_are_kept_as_written),
 		cmocka_unit_test(equal_sources_may_share_a_unit),
 		cmocka_unit_test(a_full_bus_is_warned_about),

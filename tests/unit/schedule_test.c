@@ -516,6 +516,41 @@ test_jobs_fill_an_idle_line(void **state)
 		schedule_job_may_run(&l.s, 300 * MS, 800 * MS)); /* it waited four times 50 ms */
 }
 
+/* ---- news ------------------------------------------------------------------------------- */
+
+static void
+test_news_hurry_but_the_grid_stays(void **state)
+{
+	struct line l = {0};
+	(void)state;
+	add(&l, 0, SCHEDULE_PERIODIC, S, 10 * MS);
+	begin(&l);
+	run_until(&l, 100 * MS);
+	assert_int_equal(l.polls[0], 1);
+	schedule_hurry(&l.s, 0, 300 * MS);
+	run_until(&l, 900 * MS);
+	assert_int_equal(l.polls[0], 2); /* at once, not at 1 s */
+	run_until(&l, 1100 * MS);
+	assert_int_equal(l.polls[0], 3); /* and at 1 s all the same */
+	assert_int_equal(l.entries[0].missed, 0);
+}
+
+static void
+test_a_silent_one_that_speaks_is_asked(void **state)
+{
+	struct line l = {0};
+	(void)state;
+	add(&l, 0, SCHEDULE_PERIODIC, S, 10 * MS);
+	l.dead[0] = true;
+	begin(&l);
+	run_until(&l, 5 * S + 100 * MS);
+	assert_true(l.units[0].silent);
+	l.dead[0] = false;
+	schedule_hurry(&l.s, 0, l.now);
+	run_until(&l, l.now + 50 * MS);
+	assert_false(l.units[0].silent);
+}
+
 /* ---- phases ----------------------------------------------------------------------------- */
 
 static void
@@ -573,6 +608,8 @@ main(void)
 		cmocka_unit_test(test_back_means_due_at_once),
 		cmocka_unit_test(test_jobs_take_a_fifth),
 		cmocka_unit_test(test_jobs_fill_an_idle_line),
+		cmocka_unit_test(test_news_hurry_but_the_grid_stays),
+		cmocka_unit_test(test_a_silent_one_that_speaks_is_asked),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_phases),
 	};

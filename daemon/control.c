@@ -16,18 +16,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "config/hint.h"
 #include "config/json.h"
-#include "daemon/clock.h"
-#include "daemon/gateway.h"
+#include "daemon/control_impl.h"
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "drivers/ask.h"
 
 #define REPORT_BYTES (8u * 1024 * 1024)
-#define JOB_BYTES (1024u * 1024)
-#define SCAN_TIMEOUT_MS 150
-#define MAX_WORDS 2000
 
 struct control {
 	struct asked *requests; /* with jobs under way */
@@ -43,25 +38,6 @@ struct asked {
 	size_t parts_len;
 	int rc;           /* the last failure of a job */
 	struct job *scan; /* its job if it is a scan */
-};
-
-struct job {
-	struct line_job line; /* first: a struct line_job * is a struct job * */
-	struct asked *request;
-	struct json out;
-	char buf[JOB_BYTES];
-	/* read */
-	const struct source *source;
-	enum language language;
-	uint8_t unit;
-	/* scan */
-	unsigned to;
-	atomic_uint at;
-	/* peek */
-	struct word_range {
-		enum table table;
-		uint16_t address, count;
-	} words;
 };
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -211,181 +187,6 @@ control_job_done(struct gateway *g, struct line_job *line)
 		finish_request(g->control, r);
 }
 
-/* ---- read: on the bus thread ---------------------------------------------------------------- */
-
-struct raw_words { /* of one point, as they were on the wire */
-	char text[96];
-};
-
-static void
-note_raw(void *arg, unsigned point, const uint16_t *words, unsigned n)
-{
-	struct raw_words *raw = arg;
-	size_t len = 0;
-	for (unsigned i = 0; i < n && len + 8 < sizeof(raw->text); i++)
-		len += (size_t)snprintf(raw[point].text + len, sizeof(raw->text) - len, "%s0x%04X",
-			i ? " " : "", words[i]);
-}
-
-static void
-put_point_hint(struct job *job, const struct reg_point *reg, const struct value *v)
-{
-	char hint[HINT_SIZE];
-	struct hint_facts facts = {.fail = v->fail,
-		.exception = v->exception,
-		.bus = job->source->bus,
-		.source = job->source->config,
-		.point = reg};
-	if (v->fail == FAIL_UNSUPPORTED && reg->point.optional)
-		return; /* that some models lack it is no trouble */
-	hint_write(hint, sizeof(hint), job->language, &facts);
-	json_put_string(&job->out, "hint", hint);
-}
-
-static void
-put_point(struct job *job, const struct reg_point *reg, const struct value *v, const char *raw)
-{
-	char word[24];
-	struct json *j = &job->out;
-	const struct point *p = &reg->point;
-	json_open(j, NULL, '{');
-	json_put_string(j, "id", p->id);
-	json_put_string(j, "raw", raw[0] ? raw : NULL);
-	json_put_value(j, "value", v);
-	json_put_string(j, "unit", p->unit ? p->unit : "");
-	json_put_string(j, "quality",
-		v->kind != VALUE_NONE ? "ok"
-				      : fail_text(v->fail, v->exception, word, sizeof(word)));
-	if (v->kind == VALUE_NONE)
-		put_point_hint(job, reg, v);
-	json_close(j, '}');
-}
-
-static void
-put_group(struct job *job, const struct profile *profile, const struct reading *r,
-	const uint16_t *points, const struct raw_words *raw)
-{
-	for (size_t k = 0; k < r->n; k++)
-		if (job->source->slots[points[k]] >= 0)
-			put_point(job, &profile->points[points[k]], &r->values[k],
-				raw[points[k]].text);
-}
-
-static int
-read_groups(struct job *job, struct device *dev, const struct profile *profile)
-{
-	int rc = 0;
-	struct reading *r = reading_create(dev);
-	struct raw_words *raw = calloc(profile->n_points + 1, sizeof(*raw));
-	if (!r || !raw) {
-		rc = -ENOMEM;
-		goto out;
-	}
-	device_watch(dev, note_raw, raw);
-	for (unsigned g = 0; rc == 0 && g < device_groups(dev); g++) {
-		size_t n;
-		const uint16_t *points = device_group_points(dev, g, &n);
-		if (n == 0)
-			continue;
-		rc = device_poll(dev, g, r);
-		if (rc == 0)
-			put_group(job, profile, r, points, raw);
-	}
-	device_watch(dev, NULL, NULL);
-out:
-	free(raw);
-	reading_destroy(r);
-	return rc;
-}
-
-/* Why nothing was read, and what to touch. */
-static void
-put_error(struct job *job, int rc, const struct link *link, const struct device *dev)
-{
-	char hint[HINT_SIZE], word[24];
-	unsigned exception = rc == -ETIMEDOUT ? device_gateway_word(dev) : 0;
-	struct hint_facts facts = {.fail = exception ? FAIL_EXCEPTION : device_fail(rc),
-		.exception = exception,
-		.bus = job->source->bus,
-		.source = job->source->config,
-		.holder = link_holder(link),
-		.detail = device_identity(dev)};
-	if (rc == 0)
-		return;
-	hint_write(hint, sizeof(hint), job->language, &facts);
-	json_put_string(&job->out, "error", fail_text(facts.fail, exception, word, sizeof(word)));
-	json_put_string(&job->out, "hint", hint);
-}
-
-static int
-step_read(struct line_job *line, struct link *link, struct pollset *set)
-{
-	struct job *job = (struct job *)line;
-	for (size_t i = 0; i < set->n_units; i++) {
-		if (set->units[i]->unit != job->unit)
-			continue;
-		json_open(&job->out, NULL, '{');
-		json_put_string(&job->out, "source", job->source->config->id);
-		json_put_int(&job->out, "ts", clock_wall_ms());
-		json_open(&job->out, "points", '[');
-		int rc = read_groups(job, set->units[i]->device, set->profiles[i]);
-		json_close(&job->out, ']');
-		put_error(job, rc, link, set->units[i]->device);
-		json_close(&job->out, '}');
-		return 0;
-	}
-	return -ENOENT;
-}
-
-/* ---- scan and peek: on the bus thread -------------------------------------------------------- */
-
-static int
-step_scan(struct line_job *line, struct link *link, struct pollset *set)
-{
-	struct job *job = (struct job *)line;
-	static const struct ask_times times = {.timeout_ms = SCAN_TIMEOUT_MS, .max_latency_ms = 1};
-	const struct request req = {.table = TABLE_HOLDING, .address = 0, .count = 1};
-	unsigned unit = atomic_load(&job->at), exception = 0;
-	uint16_t words[MAX_WORDS];
-	char identity[128];
-	(void)set;
-	int rc = ask_read(link, (uint8_t)unit, &times, &req, words, &exception);
-	if (rc == -ECANCELED)
-		return rc;
-	if (rc == 0 || rc == -EREMOTEIO) {
-		char answer[24] = "registers";
-		if (rc < 0)
-			fail_text(FAIL_EXCEPTION, exception, answer, sizeof(answer));
-		ask_identity(link, (uint8_t)unit, &times, identity, sizeof(identity));
-		json_open(&job->out, NULL, '{');
-		json_put_int(&job->out, "unit", unit);
-		json_put_string(&job->out, "identity", identity);
-		json_put_string(&job->out, "answer", answer);
-		json_close(&job->out, '}');
-	}
-	atomic_store(&job->at, unit + 1);
-	return unit >= job->to ? 0 : -EAGAIN;
-}
-
-static int
-step_peek(struct line_job *line, struct link *link, struct pollset *set)
-{
-	struct job *job = (struct job *)line;
-	static const struct ask_times times;
-	const struct request req = {.table = job->words.table,
-		.address = job->words.address,
-		.count = job->words.count};
-	uint16_t words[MAX_WORDS];
-	unsigned exception = 0;
-	(void)set;
-	int rc = ask_read(link, job->unit, &times, &req, words, &exception);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < req.count; i++)
-		json_put_int(&job->out, NULL, words[i]);
-	return 0;
-}
-
 /* ---- requests: on the loop ------------------------------------------------------------------ */
 
 static struct poller *
@@ -425,7 +226,7 @@ read_source(struct gateway *g, struct asked *r, const struct source *s, enum lan
 	job->source = s;
 	job->language = language;
 	job->unit = (uint8_t)s->config->unit;
-	job->line.step = step_read;
+	job->line.step = control_read;
 	job->line.cost_us = 1000000;
 	poller_run_job(p, &job->line);
 }
@@ -477,7 +278,7 @@ on_scan(struct gateway *g, struct loop_client *c, json_t *req)
 	job->to = unit_of(req, "to", 247);
 	atomic_store(&job->at, unit_of(req, "from", 1));
 	r->scan = job;
-	job->line.step = step_scan;
+	job->line.step = control_scan;
 	job->line.cost_us = (SCAN_TIMEOUT_MS + 50) * 1000;
 	poller_run_job(p, &job->line);
 }
@@ -506,7 +307,7 @@ on_peek(struct gateway *g, struct loop_client *c, json_t *req)
 	job->unit = (uint8_t)json_integer_value(json_object_get(req, "unit"));
 	job->words = (struct word_range){
 		.table = (enum table)table, .address = (uint16_t)address, .count = (uint16_t)count};
-	job->line.step = step_peek;
+	job->line.step = control_peek;
 	job->line.cost_us = 600000;
 	poller_run_job(p, &job->line);
 }
@@ -556,8 +357,8 @@ on_accept(struct gateway *g, struct loop_client *c, json_t *req)
 		answer_error(c, "unknown", 64, "%s/%s is not configured", id ? id : "",
 			source ? source : "");
 	else if (identity_accept(g, s) < 0)
-		answer_error(c, "nothing", 64, "%s/%s has the device that it had before", id,
-			source);
+		answer_error(
+			c, "nothing", 64, "%s/%s has the device that it had before", id, source);
 	else
 		answer_report(c, g, write_identity, s);
 }

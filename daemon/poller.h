@@ -103,6 +103,8 @@ void poller_cancel(struct poller *p);
 bool poller_join(struct poller *p, int64_t deadline_us);
 void poller_destroy(struct poller *p); /* after poller_join() or if never started; NULL is fine */
 
+/* Takes from `old` what both poll, with its deadlines: a reload costs it no poll. Bus thread. */
+void pollset_inherit(struct pollset *set, struct pollset *old);
 /* Not while a poller has it. NULL is fine. */
 void pollset_destroy(struct pollset *set);
 /* The same for a set that was never given away: units of `old` (may be NULL) are left alone. */

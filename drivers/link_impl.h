@@ -44,25 +44,27 @@ void link_port_destroy(struct link_port *port);
 int link_port_open(struct link_port *port, char holder[LINK_HOLDER_MAX]);
 void link_port_close(struct link_port *port);
 
-/* plug.c: the node of a serial or HID device, wherever it is plugged in. */
-struct plug {
+/* link_plug.c: the node of a serial or HID device, wherever it is plugged in. */
+struct plugged {
+	struct link link;
 	struct usb *usb; /* borrowed */
 	char *device;    /* as configured */
 	int fd, wake_fd;
 	bool is_socket;
-	char node[64]; /* that is open, */
+	char node[64];          /* that is open, */
 	uint64_t number, inode; /* and what it was when it was opened */
 };
 
-int plug_init(struct link *link, struct plug *plug, const struct link_plug *spec);
-void plug_finish(struct plug *plug);
+int link_plug_init(struct plugged *plug, const struct link_plug *spec);
 /* 0 or -errno, see link_open(). */
-int plug_open(struct link *link, struct plug *plug, enum link_kind kind);
-void plug_close(struct plug *plug);
-int plug_await(struct link *link, struct plug *plug, int64_t until_us);
-void plug_wake(struct plug *plug);
-/* -ENODEV: what is open is not what is plugged in. */
-int plug_check(struct plug *plug);
+int link_plug_open(struct plugged *plug, enum link_kind kind);
+/* For struct link_ops; the link is the first member of a struct plugged, and that of what it frees.
+ */
+void link_plug_close(struct link *link);
+void link_plug_destroy(struct link *link);
+int link_plug_await(struct link *link, int64_t until_us);
+void link_plug_wake(struct link *link);
+int link_plug_check(struct link *link);
 
 /* tty_speed.c: any speed at all. 0 or -errno. */
 int tty_set_speed(int fd, int baud);

@@ -22,8 +22,7 @@
 enum { WRITE_US = 1000000 };
 
 struct serial {
-	struct link link;
-	struct plug plug;
+	struct plugged plug; /* first: it begins with the link */
 	int baud;
 	struct lines lines;
 };
@@ -89,13 +88,13 @@ static int
 serial_open(struct link *link)
 {
 	struct serial *s = serial_of(link);
-	int rc = plug_open(link, &s->plug, LINK_SERIAL);
+	int rc = link_plug_open(&s->plug, LINK_SERIAL);
 
 	if (rc < 0)
 		return rc;
 	rc = configure(s->plug.fd, s->baud);
 	if (rc < 0) {
-		plug_close(&s->plug);
+		link_plug_close(link);
 		return rc;
 	}
 	/* keeps out programs that do not lock; a pty refuses nothing, so failing is no failure */
@@ -112,14 +111,7 @@ serial_close(struct link *link)
 	struct serial *s = serial_of(link);
 
 	ioctl(s->plug.fd, TIOCNXCL);
-	plug_close(&s->plug);
-}
-
-static void
-serial_destroy(struct link *link)
-{
-	plug_finish(&serial_of(link)->plug);
-	free(link);
+	link_plug_close(link);
 }
 
 static int
@@ -188,33 +180,15 @@ serial_receive(struct link *link, void *buf, size_t size, int64_t until_us)
 	}
 }
 
-static int
-serial_await(struct link *link, int64_t until_us)
-{
-	return plug_await(link, &serial_of(link)->plug, until_us);
-}
-
-static int
-serial_check(struct link *link)
-{
-	return plug_check(&serial_of(link)->plug);
-}
-
-static void
-serial_wake(struct link *link)
-{
-	plug_wake(&serial_of(link)->plug);
-}
-
 static const struct link_ops serial_ops = {
 	.open = serial_open,
 	.close = serial_close,
-	.destroy = serial_destroy,
+	.destroy = link_plug_destroy,
 	.send = serial_send,
 	.receive = serial_receive,
-	.await = serial_await,
-	.check = serial_check,
-	.wake = serial_wake,
+	.await = link_plug_await,
+	.check = link_plug_check,
+	.wake = link_plug_wake,
 };
 
 struct link *
@@ -224,11 +198,11 @@ link_serial_create(const struct link_plug *spec)
 
 	if (!s)
 		return NULL;
-	if (plug_init(&s->link, &s->plug, spec) < 0) {
+	if (link_plug_init(&s->plug, spec) < 0) {
 		free(s);
 		return NULL;
 	}
-	s->link.ops = &serial_ops;
+	s->plug.link.ops = &serial_ops;
 	s->baud = spec->baud;
-	return &s->link;
+	return &s->plug.link;
 }

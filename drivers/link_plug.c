@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plug.c -- what serial and HID links have in common: a node that comes and goes
+/* link_plug.c -- what serial and HID links have in common: a node that comes and goes
  *
  * Which node is asked anew at each opening, since after a re-plug it may have another name. A
  * device that is not the expected one is not even opened: opening restarts some boards.
@@ -19,34 +19,47 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static struct plugged *
+link_plug_of(struct link *link)
+{
+	return (struct plugged *)link;
+}
+
+static void
+finish(struct plugged *plug)
+{
+	free(plug->device);
+	if (plug->wake_fd >= 0)
+		close(plug->wake_fd);
+}
+
 int
-plug_init(struct link *link, struct plug *plug, const struct link_plug *spec)
+link_plug_init(struct plugged *plug, const struct link_plug *spec)
 {
 	plug->fd = -1;
 	plug->usb = spec->usb;
 	plug->device = strdup(spec->device);
 	plug->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (!plug->device || plug->wake_fd < 0) {
-		plug_finish(plug);
+		finish(plug);
 		return -ENOMEM;
 	}
-	link->resets = spec->resets;
-	link->queries = spec->queries;
-	link->n_queries = spec->n_queries;
+	plug->link.resets = spec->resets;
+	plug->link.queries = spec->queries;
+	plug->link.n_queries = spec->n_queries;
 	return 0;
 }
 
 void
-plug_finish(struct plug *plug)
+link_plug_destroy(struct link *link)
 {
-	plug_close(plug);
-	free(plug->device);
-	if (plug->wake_fd >= 0)
-		close(plug->wake_fd);
+	link_plug_close(link);
+	finish(link_plug_of(link));
+	free(link);
 }
 
 static int
-open_socket(struct plug *plug)
+open_socket(struct plugged *plug)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	const char *path = plug->device + strlen("unix:");
@@ -70,7 +83,7 @@ open_socket(struct plug *plug)
 }
 
 static int
-look_at_node(const struct plug *plug, uint64_t *number, uint64_t *inode)
+look_at_node(const struct plugged *plug, uint64_t *number, uint64_t *inode)
 {
 	struct stat st;
 
@@ -82,8 +95,9 @@ look_at_node(const struct plug *plug, uint64_t *number, uint64_t *inode)
 }
 
 static int
-open_node(struct link *link, struct plug *plug, enum link_kind kind)
+open_node(struct plugged *plug, enum link_kind kind)
 {
+	struct link *link = &plug->link;
 	struct usb_port port;
 	int rc = usb_find(plug->usb, plug->device, kind, &port, link->holder, LINK_HOLDER_MAX);
 
@@ -104,25 +118,28 @@ open_node(struct link *link, struct plug *plug, enum link_kind kind)
 }
 
 int
-plug_open(struct link *link, struct plug *plug, enum link_kind kind)
+link_plug_open(struct plugged *plug, enum link_kind kind)
 {
-	link->plugged[0] = '\0';
+	plug->link.plugged[0] = '\0';
 	if (kind == LINK_HID && strncmp(plug->device, "unix:", 5) == 0)
 		return open_socket(plug);
-	return open_node(link, plug, kind);
+	return open_node(plug, kind);
 }
 
 void
-plug_close(struct plug *plug)
+link_plug_close(struct link *link)
 {
+	struct plugged *plug = link_plug_of(link);
+
 	if (plug->fd >= 0)
 		close(plug->fd);
 	plug->fd = -1;
 }
 
 int
-plug_await(struct link *link, struct plug *plug, int64_t until_us)
+link_plug_await(struct link *link, int64_t until_us)
 {
+	struct plugged *plug = link_plug_of(link);
 	struct pollfd fds[] = {
 		{.fd = plug->fd, .events = POLLIN}, {.fd = plug->wake_fd, .events = POLLIN}};
 	int64_t left_us = until_us - link_mono_us();
@@ -143,18 +160,19 @@ plug_await(struct link *link, struct plug *plug, int64_t until_us)
 }
 
 void
-plug_wake(struct plug *plug)
+link_plug_wake(struct link *link)
 {
 	const uint64_t one = 1;
 	/* full means that it is awake already */
-	ssize_t n = write(plug->wake_fd, &one, sizeof(one));
+	ssize_t n = write(link_plug_of(link)->wake_fd, &one, sizeof(one));
 
 	(void)n;
 }
 
 int
-plug_check(struct plug *plug)
+link_plug_check(struct link *link)
 {
+	struct plugged *plug = link_plug_of(link);
 	uint64_t number, inode;
 
 	if (plug->is_socket)

@@ -26,9 +26,10 @@ static const struct driver_query queries[] = {
 
 enum { GROUP_STATUS, GROUP_BOOT };
 
+/* The second is read once after each plug-in. */
 static const struct group groups[] = {
-	[GROUP_STATUS] = {"status", 5000, 1}, [GROUP_BOOT] = {"boot", 0, 2}, /* once after each
-										plug-in */
+	[GROUP_STATUS] = {"status", 5000, 1},
+	[GROUP_BOOT] = {"boot", 0, 2},
 };
 
 enum state { STATE_IDLE, STATE_DRYING, STATE_DONE, STATE_FAULT, STATE_UNKNOWN };

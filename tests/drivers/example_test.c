@@ -45,8 +45,6 @@ int tables_main(void);
 #include "tests/drivers/example/fuzz_dryer.c"
 
 #include "tests/drivers/example/dryer.c"
-
-#define plug simulated /* drivers/link_impl.h has another */
 #include "tests/drivers/example/sim_dryer.c"
 
 /* ---- the simulated one, without a wire ------------------------------------------------------ */

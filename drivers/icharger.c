@@ -152,7 +152,7 @@ struct channel {
 struct icharger {
 	enum read info;
 	unsigned channels, cells;
-	bool fahrenheit, was_busy;
+	bool fahrenheit, scale_unknown, was_busy;
 	struct channel ch[CHANNELS];
 };
 
@@ -323,8 +323,11 @@ icharger_open(struct device *dev)
 	if (rc < 0)
 		return rc;
 	rc = ask(dev, READ_SYSTEM, words);
-	if (rc < 0 || is_busy_word(rc))
-		return rc < 0 ? rc : -EPROTO;
+	if (rc < 0 && rc != -ETIMEDOUT)
+		return rc;
+	if (is_busy_word(rc))
+		return -EPROTO;
+	s->scale_unknown = rc == -ETIMEDOUT; /* one that has no such settings is in Celsius */
 	s->fahrenheit = rc == 0 && words[0] == 1;
 	return 0;
 }
@@ -500,6 +503,8 @@ report_temp(struct device *dev, unsigned point, uint16_t word)
 
 	if (tenths < TEMP_MIN || tenths > TEMP_MAX)
 		device_report_fail(dev, point, FAIL_SENSOR_ERROR, 0);
+	else if (s->scale_unknown)
+		device_report_fail(dev, point, FAIL_NOT_AVAILABLE, 0);
 	else
 		device_report_real(dev, point, s->fahrenheit ? (t - 32) / 1.8 : t, 1);
 }

@@ -339,6 +339,10 @@ skyrc_open(struct device *dev)
 	struct answer a;
 	int rc = ask(dev, ASK_DEVICE, &a);
 
+	s->cells = CELLS_USUAL;
+	s->system_silent = false;
+	if (rc == -ETIMEDOUT) /* perhaps it does not say who it is; does it say what it does? */
+		return ask(dev, ASK_CHARGE, &a);
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; i < MODEL_CHARS; i++) {
@@ -347,7 +351,6 @@ skyrc_open(struct device *dev)
 			return -ESTALE;
 	}
 	s->cells = strcmp(model, "100069") == 0 ? CELLS : CELLS_USUAL;
-	s->system_silent = false;
 	snprintf(text, sizeof(text), "SkyRC %s", model);
 	device_set_identity(dev, text);
 	return 0;

@@ -51,7 +51,7 @@ struct plugged {
 	char *device;    /* as configured */
 	int fd, wake_fd;
 	bool is_socket;
-	char node[64];          /* that is open, */
+	char node[256];         /* that is open, */
 	uint64_t number, inode; /* and what it was when it was opened */
 };
 

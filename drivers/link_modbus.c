@@ -7,6 +7,8 @@
  */
 #include "drivers/link_impl.h"
 
+#include "drivers/usb.h"
+
 #include <errno.h>
 #include <modbus.h>
 #include <stdlib.h>
@@ -87,17 +89,40 @@ link_port_destroy(struct link_port *port)
 	free(port);
 }
 
+/* Which node an adapter has that is named by its USB ids or its place; a path is one. */
+static int
+find_node(const struct link_port *port, struct usb_port *found, char holder[LINK_HOLDER_MAX])
+{
+	struct usb *usb;
+	int rc;
+
+	if (strncmp(port->path, "usb", 3) != 0) {
+		if (strlen(port->path) >= sizeof(found->node))
+			return -ENAMETOOLONG;
+		strcpy(found->node, port->path);
+		return 0;
+	}
+	usb = usb_create();
+	rc = usb ? usb_find(usb, port->path, LINK_SERIAL, found, holder, LINK_HOLDER_MAX) : -ENOMEM;
+	usb_destroy(usb);
+	return rc;
+}
+
 int
 link_port_open(struct link_port *port, char holder[LINK_HOLDER_MAX])
 {
+	struct usb_port found;
 	int rc;
 
 	if (port->baud == 0)
 		return -EINVAL;
-	port->lock_fd = port_lock(port->path, holder);
+	rc = find_node(port, &found, holder);
+	if (rc < 0)
+		return rc;
+	port->lock_fd = port_lock(found.node, holder);
 	if (port->lock_fd < 0)
 		return port->lock_fd;
-	port->ctx = modbus_new_rtu(port->path, port->baud, port->parity, 8, port->stop_bits);
+	port->ctx = modbus_new_rtu(found.node, port->baud, port->parity, 8, port->stop_bits);
 	if (!port->ctx || modbus_connect(port->ctx) < 0) {
 		rc = errno > 0 && errno < MODBUS_ENOBASE ? -errno : -EIO;
 		modbus_free(port->ctx);

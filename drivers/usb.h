@@ -15,7 +15,7 @@ struct usb;
 /* One serial port or HID node of a USB device. */
 struct usb_port {
 	enum link_kind kind;        /* LINK_SERIAL (tty) or LINK_HID (hidraw) */
-	char node[64];              /* "/dev/ttyUSB0" */
+	char node[256];             /* "/dev/ttyUSB0", or any path */
 	char place[48];             /* where it is plugged in: "1-4.2", bus and ports */
 	char vendor[5], product[5]; /* ids, four hexadecimal digits */
 	char serial[64];            /* "" if it has none */

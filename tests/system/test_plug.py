@@ -217,3 +217,25 @@ def test_a_port_of_a_machine_is_not_scanned_for_units(bed, park):
     refused = tool(bed, "scan", "rtu:/dev/ttyUSB0", "-c", config)
     assert refused.returncode == 75 and "printer/board" in refused.stderr
     assert bed.sent_to("ttyUSB0").count("M115") == before
+
+
+def test_a_modbus_adapter_by_its_ids(bed, broker, daemon, subscribe, tmp_path):
+    """A line may be named as a USB machine is; what answers there is no meter, but the port is found."""
+    bed.plug("ttyUSB0", "1-1", vendor="0403", product="6001", serial="A10K")
+    config = Path(tmp_path / "rtu.yaml")
+    config.write_text(f"""
+park: p
+gateway: g
+mqtt: {{brokers: ["{broker.url}"]}}
+control: {tmp_path}/control
+buses:
+  - {{id: rs485, type: modbus-rtu, device: "usb:0403:6001:A10K"}}
+machines:
+  - id: m
+    class: other
+    sources: [{{id: meter, driver: modbus, bus: rs485, unit: 5, profile: eastron-sdm120}}]
+""")
+    sub = subscribe(broker.port)
+    daemon(config, env=bed.env)
+    state = sub.wait_for(lambda m: m.json["state"] == "offline", topic="machines/m/state")
+    assert state.json["sources"]["meter"]["error"] in ("timeout", "crc"), "a port that is there does not answer"

@@ -177,7 +177,7 @@ lint: ## formatting, and functions and files that grew too long
 	@tests/lengths.sh
 
 C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/simulate/*.[ch] \
-             tests/*/*.[ch])
+             tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: install
 install: all ## DESTDIR and PREFIX as usual

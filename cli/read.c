@@ -150,7 +150,7 @@ put_point_hint(struct json *j, const struct session *s, const struct source_read
 		.point = &sr->profile->points[i]};
 	char hint[HINT_SIZE];
 
-	if (v->fail == FAIL_UNSUPPORTED && facts.point->point.optional)
+	if (facts.point->point.optional && value_is_lacking(v))
 		return;
 	hint_write(hint, sizeof hint, session_language(s), &facts);
 	json_put_string(j, "hint", hint);
@@ -234,6 +234,23 @@ make_link(const struct bus_config *bus, struct usb *usb)
 	return bus->type == BUS_HID ? link_hid_create(&plug) : link_serial_create(&plug);
 }
 
+/* The daemon opens such a port once and keeps it; a tool that comes and goes must not. */
+static void
+put_not_opened(struct json *j, const struct session *s, const struct source_config *source)
+{
+	static const struct text why = {
+		.ru = "Порт не открыт: открытие может перезапустить плату и прервать работу. "
+		      "Запустите labpulsed или задайте on_open: safe, если этого не бывает.",
+		.en = "The port was not opened: that may restart the board and end its job. Ask while "
+		      "labpulsed runs, or say on_open: safe where it is known not to happen."};
+
+	json_open(j, NULL, '{');
+	json_put_string(j, "source", source->id);
+	json_put_string(j, "error", "not-opened");
+	json_put_string(j, "hint", config_text(&why, session_language(s)));
+	json_close(j, '}');
+}
+
 static int
 read_one(struct json *j, const struct session *s, const char *machine,
 	const struct source_config *source)
@@ -242,8 +259,13 @@ read_one(struct json *j, const struct session *s, const char *machine,
 		.source = source,
 		.profile = &source->profile->regs,
 		.bus = &s->config->buses[source->bus]};
-	struct usb *usb = usb_create();
 	int rc = -ENOMEM;
+
+	if (sr.bus->resets) {
+		put_not_opened(j, s, source);
+		return 0;
+	}
+	struct usb *usb = usb_create();
 
 	sr.link = usb ? make_link(sr.bus, usb) : NULL;
 	sr.results = calloc(sr.profile->n_points + 1, sizeof *sr.results);
@@ -384,13 +406,11 @@ has_source(const struct machine_config *m, const char *source)
 	return found;
 }
 
-/* The daemon opens such a port once and keeps it; a tool that comes and goes must not. */
 static const struct source_config *
 find_risky(const struct session *s, const struct machine_config *m, const char *source)
 {
 	for (size_t i = 0; i < m->n_sources; i++)
-		if (is_wanted(&m->sources[i], source) &&
-			s->config->buses[m->sources[i].bus].resets)
+		if (is_wanted(&m->sources[i], source) && s->config->buses[m->sources[i].bus].resets)
 			return &m->sources[i];
 	return NULL;
 }
@@ -406,8 +426,8 @@ read_alone(struct session *s, const char *machine, const char *source)
 	if (!m)
 		return cli_fail(CLI_USAGE, "read: no machine \"%s\" in %s", machine, s->file);
 	if (!has_source(m, source))
-		return cli_fail(CLI_USAGE, "read: %s has no source%s%s", machine,
-			source ? " " : "", source ? source : "");
+		return cli_fail(CLI_USAGE, "read: %s has no source%s%s", machine, source ? " " : "",
+			source ? source : "");
 	const struct source_config *risky = find_risky(s, m, source);
 	if (risky)
 		return cli_fail(CLI_USAGE,

@@ -5,6 +5,7 @@
  * chip cannot be known here, and is not guessed.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static const struct known {
 } known[] = {
 	{LINK_SERIAL, "2c99", NULL, "marlin"},   /* Prusa Research */
 	{LINK_SERIAL, "1d50", "6029", "marlin"}, /* Marlin 2 on LPC176x */
-	{LINK_HID, "0483", "5751", "icharger"},  /* Junsi */
+	{LINK_HID, "0483", "575?", "icharger"},  /* Junsi, as its own program has it */
 	{LINK_HID, "0000", "0001", "skyrc"},
 };
 
@@ -35,7 +36,7 @@ guess_driver(const struct usb_port *p)
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
 		const struct known *k = &known[i];
 		if (k->kind == p->kind && !strcmp(k->vendor, p->vendor) &&
-			(!k->product || !strcmp(k->product, p->product)))
+			(!k->product || !fnmatch(k->product, p->product, 0)))
 			return k->driver;
 	}
 	return NULL;

@@ -47,7 +47,7 @@ static const struct key source_keys[] = {
 		.type = KEY_NODE,
 		.offset = AT(interval),
 		.schema = INTERVAL,
-		.shown = "the profile's",
+		.shown = "the profile's or driver's",
 		.doc = "period of the fastest group (100ms to 1d), or `continuous`: as often as the "
 		       "line allows, after everything that has a period"},
 	{.name = "timeout",
@@ -55,13 +55,13 @@ static const struct key source_keys[] = {
 		.offset = AT(s.timeout_ms),
 		.min = 20,
 		.max = 60 * SECOND,
-		.shown = "the profile's",
+		.shown = "the profile's or driver's",
 		.doc = "request sent to first byte of the answer"},
 	{.name = "points",
 		.type = KEY_NODE,
 		.offset = AT(points),
 		.schema = STRINGS,
-		.shown = "all that the profile enables",
+		.shown = "all that the profile enables or the driver has",
 		.doc = "the points to read"},
 	{.name = "deadband",
 		.type = KEY_NODE,
@@ -105,7 +105,7 @@ static const struct key source_keys[] = {
 		.type = KEY_STRING,
 		.offset = AT(s.device),
 		.doc = "marlin, grbl, icharger, skyrc, required: path, `usb:VID:PID[:SERIAL]` or "
-		       "`usb-port:BUS-PORT.PORT`"},
+		       "`usb-port:BUS-PORT.PORT`, both with `#ifNN` if wanted; for tests `unix:/PATH`"},
 	{.name = "baud",
 		.type = KEY_INT,
 		.offset = AT(s.baud),
@@ -118,8 +118,7 @@ static const struct key source_keys[] = {
 		.offset = AT(on_open),
 		.words = open_words,
 		.shown = "resets",
-		.doc = "marlin, grbl: whether opening the port resets the board; if so it is opened "
-		       "once per plug-in and kept"},
+		.doc = "marlin, grbl: `safe` if opening the port is known not to restart the board"},
 };
 #undef AT
 const struct key_table source_table = KEY_TABLE("source", source_keys);

@@ -37,7 +37,7 @@ put_point_hint(struct job *job, const struct reg_point *reg, const struct value 
 		.bus = job->source->bus,
 		.source = job->source->config,
 		.point = reg};
-	if (v->fail == FAIL_UNSUPPORTED && reg->point.optional)
+	if (reg->point.optional && value_is_lacking(v))
 		return; /* that some models lack it is no trouble */
 	hint_write(hint, sizeof(hint), job->language, &facts);
 	json_put_string(&job->out, "hint", hint);

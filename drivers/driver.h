@@ -71,6 +71,9 @@ const char *fail_text(enum fail fail, unsigned exception, char *buf, size_t size
 size_t value_print(const struct value *v, char *buf, size_t size);
 /* The value as a number for comparisons; false for strings, enums and missing values. */
 bool value_number(const struct value *v, double *num);
+/* Missing because this device, or this moment, does not have it: for an optional point no trouble.
+ */
+bool value_is_lacking(const struct value *v);
 
 struct text {
 	const char *ru, *en;

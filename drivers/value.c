@@ -307,6 +307,13 @@ value_print(const struct value *v, char *buf, size_t size)
 }
 
 bool
+value_is_lacking(const struct value *v)
+{
+	return v->kind == VALUE_NONE &&
+	       (v->fail == FAIL_UNSUPPORTED || v->fail == FAIL_NOT_AVAILABLE);
+}
+
+bool
 value_number(const struct value *v, double *num)
 {
 	switch ((enum value_kind)v->kind) {

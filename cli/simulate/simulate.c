@@ -45,16 +45,16 @@ parse(struct call *call, int argc, char **argv)
 			"write a configuration that fits"},
 		{"--broker", CLI_TEXT, &call->broker,
 			"broker in it (default: mqtt://127.0.0.1:1883)"},
-		{"--devices", CLI_INT, &o->devices, "fleet, line: how many devices (10)"},
+		{"--devices", CLI_INT, &o->devices, "fleet, line, printers: how many (10)"},
 		{"--registers", CLI_INT, &o->registers, "fleet, line: registers of each (20)"},
 		{"--period", CLI_DURATION_MS, &o->period_ms,
-			"fleet, line: polling period to write (1s)"},
+			"fleet, line, printers: polling period to write (1s)"},
 		{"--port", CLI_INT, &o->tcp_port, "fleet: first TCP port (default: any)"},
 		{"--baud", CLI_INT, &o->baud, "line: speed (9600)"},
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
-	const struct cli_usage usage = {"labpulse simulate [lab | fleet | line | FILE] [options]",
-		"Simulates Modbus devices on ptys and on TCP ports of this computer. Prints one line of JSON\n"
+	const struct cli_usage usage = {"labpulse simulate [lab | fleet | line | printers | FILE] [options]",
+		"Simulates Modbus devices and USB machines on ptys, sockets and TCP ports. Prints a line of JSON\n"
 		"when it is ready; SIGTERM or SIGINT ends it.",
 		options, 0, 1};
 

@@ -19,7 +19,8 @@ KINDS = [("power_meter", "Energy meters"), ("io", "Input and output modules"), (
 HEAD = """# Devices that have a profile
 
 Written by `tests/drivers/devices_table.py` from `config/profiles/`; do not edit by hand. How to
-write a profile: [profiles.md](profiles.md).
+write a profile: [profiles.md](profiles.md). 3D printers, engravers and chargers on USB have no
+profile: [usb.md](usb.md).
 
 **Nothing here has been tested on the real device yet** unless its status says `hardware_verified`.
 The status says how sure the register map is:

@@ -265,6 +265,21 @@ def test_read_without_the_daemon_opens_no_port_that_resets(lab):
     assert points["input_v"]["quality"] == "ok"
 
 
+@pytest.mark.parametrize("lang, words", [("en", "may restart the board"), ("ru", "может перезапустить плату")])
+def test_explain_without_the_daemon_opens_none_either(lab, lang, words):
+    here = lab("resets")
+    told = tool("explain", "printer", "-c", here.config, "--control", here.folder / "control", "--lang", lang)
+    assert told.returncode == 0 and words in told.stdout
+    assert here.sim.stats()["usb"]["printer"]["opened"] == 0
+
+
+def test_explain_finds_nothing_wrong_with_what_is_optional(lab):
+    here = lab("safe")
+    told = tool("explain", "printer", "-c", here.config, "--control", here.folder / "control", "--lang", "en")
+    assert told.returncode == 0
+    assert "progress_pct" not in told.stdout and "chamber_temp_c" not in told.stdout, told.stdout
+
+
 def test_read_through_the_daemon_opens_nothing_anew(lab):
     here = lab("resets").start()
     here.online("printer")

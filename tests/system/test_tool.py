@@ -330,7 +330,7 @@ machines:
 
 
 @pytest.mark.parametrize("argv", [
-    [], ["dance"], ["read"], ["read", "a", "b"], ["peek", "rtu:/dev/x", "1"], ["scan", "usb"],
+    [], ["dance"], ["read"], ["read", "a", "b"], ["peek", "rtu:/dev/x", "1"], ["accept"], ["accept", "m"],
     ["scan", "udp:x"], ["peek", "rtu:/dev/x", "1", "hold", "0"], ["peek", "rtu:/dev/x", "300", "coil", "0"],
     ["peek", "rtu:/dev/x", "1", "holding", "0", "126"], ["watch", "--nonsense"],
     ["watch", "--broker", "mqtt://user:secret@host"], ["maintenance", "m", "1h", "why"], ["ack", "m", "c"],

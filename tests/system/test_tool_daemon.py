@@ -78,7 +78,8 @@ def test_watch_and_explain_through_the_daemon(lab, broker, labpulse):
     result = lab.tool("watch", "--json")
     assert result.code == 0, result
     assert {m["machine"] for m in result.json["machines"]} == {
-        "laser-1", "laser-2", "cnc-1", "charger-1", "climate-1", "mains"}
+        "laser-1", "laser-2", "cnc-1", "charger-1", "charger-2", "climate-1", "mains", "printer-1",
+        "printer-2", "printer-3", "engraver-1"}
     table = lab.tool("watch")
     assert "laser-1" in table.out and "\033" not in table.out
     lab.messages.wait_for(lambda m: m.json["values"], topic="machines/laser-2/telemetry")

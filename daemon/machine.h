@@ -59,7 +59,7 @@ struct machine {
 	size_t n_sources;
 	bool decided, online;
 	enum activity activity;
-	enum severity worst; /* of the faults that hold */
+	enum severity worst;                       /* of the faults that hold */
 	int64_t since_ms;                          /* of the present state */
 	const char *state;                         /* as last published as an event */
 	bool dirty;                                /* values changed since the last snapshot */

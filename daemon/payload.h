@@ -60,8 +60,7 @@ struct gateway_alarm {
 /* For machine_faults(): adds the code to a struct json. */
 void payload_put_code(void *json, const char *code, enum severity severity);
 /* Is there any value or error in it for this source? */
-bool payload_says_anything(
-	const struct source *s, const struct reading *r, const uint16_t *points);
+bool payload_says_anything(const struct source *s, const struct reading *r, const uint16_t *points);
 size_t payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
 	const struct reading *r, const uint16_t *points);
 /* Every point of the source, each with the source's failure. */

@@ -53,7 +53,8 @@ parse(struct call *call, int argc, char **argv)
 		{"--baud", CLI_INT, &o->baud, "line: speed (9600)"},
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
-	const struct cli_usage usage = {"labpulse simulate [lab | fleet | line | printers | FILE] [options]",
+	const struct cli_usage usage = {
+		"labpulse simulate [lab | fleet | line | printers | FILE] [options]",
 		"Simulates Modbus devices and USB machines on ptys, sockets and TCP ports. Prints a line of JSON\n"
 		"when it is ready; SIGTERM or SIGINT ends it.",
 		options, 0, 1};

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK(ok, what, driver, id) \
-	do { \
-		if (!(ok)) \
-			fail_msg("driver %s: %s: %s", (driver)->name, id, what); \
+#define CHECK(ok, what, driver, id)                                                                \
+	do {                                                                                       \
+		if (!(ok))                                                                         \
+			fail_msg("driver %s: %s: %s", (driver)->name, id, what);                   \
 	} while (0)
 
 static bool
@@ -66,8 +66,8 @@ test_points(void **state)
 			CHECK(is_id(p->id, 63), "is no id", d, p->id);
 			CHECK(has_both(&p->title), "needs a title in two languages", d, p->id);
 			CHECK(p->group < d->n_groups, "is in no group", d, p->id);
-			CHECK((p->kind == VALUE_ENUM) == (p->words != NULL), "words without enum", d,
-				p->id);
+			CHECK((p->kind == VALUE_ENUM) == (p->words != NULL), "words without enum",
+				d, p->id);
 			check_unit(d, p);
 			for (size_t m = 0; m < k; m++)
 				CHECK(strcmp(d->points[m].id, p->id) != 0, "is there twice", d,
@@ -129,8 +129,8 @@ test_queries(void **state)
 			const struct driver_query *q = &d->queries[k];
 			const unsigned char *b = (const unsigned char *)q->bytes;
 			bool known = false;
-			for (size_t m = 0; d->link == LINK_SERIAL && m < sizeof(text) / sizeof(text[0]);
-				m++)
+			for (size_t m = 0;
+				d->link == LINK_SERIAL && m < sizeof(text) / sizeof(text[0]); m++)
 				known |= strlen(text[m]) == q->len && !memcmp(text[m], b, q->len);
 			if (!strcmp(d->name, "icharger")) /* Modbus function 3 or 4 */
 				known = q->len == 7 && b[0] == 7 && b[1] == 0x30 &&

@@ -68,19 +68,38 @@ join_alarms(const struct doc *alarms, char *buf, size_t size)
 			doc_string(doc_at(alarms, i)));
 }
 
+/* What tells most about a machine stands first: a line is soon full. */
+static bool
+tells_much(const char *key)
+{
+	static const char *const ends[] = {"state", ".progress_pct", ".power_w", "temp_c"};
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t end = strlen(ends[i]);
+		if (n >= end && !strcmp(key + n - end, ends[i]))
+			return true;
+	}
+	return false;
+}
+
 static void
 join_values(const struct doc *values, char *buf, size_t size)
 {
 	const struct doc *value;
 	const char *key;
-	void *place = NULL;
 	size_t len = 0;
 	char number[64];
 
 	buf[0] = '\0';
-	while (len < size && (key = doc_next(values, &place, &value)))
-		len += (size_t)snprintf(buf + len, size - len, "%s%s %s", len ? "  " : "", key,
-			doc_show(value, number, sizeof number));
+	for (int round = 0; round < 2; round++) {
+		void *place = NULL;
+		while (len < size && (key = doc_next(values, &place, &value)))
+			if (tells_much(key) == (round == 0))
+				len += (size_t)snprintf(buf + len, size - len, "%s%s %s",
+					len ? "  " : "", key,
+					doc_show(value, number, sizeof number));
+	}
 }
 
 static const char *

@@ -69,6 +69,13 @@ serial ports (ptys) and HID (sockets), published to a broker on 127.0.0.1:$port.
 Ctrl-C ends it.
 
 TEXT
-"$BUILD/labpulse" watch --broker "mqtt://127.0.0.1:$port" &
-pids+=($!)
-wait "${pids[-1]}"
+if [ -t 1 ]; then
+	"$BUILD/labpulse" watch --broker "mqtt://127.0.0.1:$port" &
+	pids+=($!)
+	wait "${pids[-1]}"
+fi
+# No terminal: the table again and again, below each other.
+while :; do
+	"$BUILD/labpulse" watch --once --broker "mqtt://127.0.0.1:$port" || fail "the daemon or the broker ended"
+	read -rt 3 <> <(:) || :
+done

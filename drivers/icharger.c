@@ -14,6 +14,8 @@
  */
 #include "drivers/driver.h"
 
+#include "drivers/icharger_points.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +23,8 @@
 enum { TIMEOUT_MS = 1000, TRIES = 2, BUSY_TRIES = 4, BUSY_PAUSE_MS = 100 };
 /* REFUSED is Junsi's own exception: no such register. */
 enum { REPORT = 64, MODBUS = 0x30, EXCEPTION = 0x80, REFUSED = 0x80 };
-/* Of the largest model. ABSENT is what some say of an input that they do not have [E]. */
-enum { CHANNELS = 2, CELLS = 12, CELL_MIN_MV = 1000, CELL_ABSENT_MV = 1024 };
+/* ABSENT is what some say of an input that they do not have [E]. */
+enum { CELL_MIN_MV = 1000, CELL_ABSENT_MV = 1024 };
 /* The current rests while resistances are measured; what was not watched is no energy. */
 enum { HOLD_MS = 10000, STEP_MS = 10000 };
 /* In 0.01 A (less is no charging) and 0.1 degrees of either kind. */
@@ -67,74 +69,6 @@ static const struct model {
 	{66, "308DUO", 2, 8},
 	{67, "406DUO", 2, 6},
 };
-
-/* ---- points ---------------------------------------------------------------------------------- */
-
-enum { GROUP_STATUS, GROUP_CELLS, GROUP_RESISTANCE };
-
-static const struct group groups[] = {
-	[GROUP_STATUS] = {"status", 2000, 1},
-	[GROUP_CELLS] = {"cells", 10000, 2},
-	[GROUP_RESISTANCE] = {"resistance", 60000, 2},
-};
-
-enum state { STATE_IDLE, STATE_CHECKING, STATE_CHARGING, STATE_DISCHARGING, STATE_STORAGE,
-	STATE_BALANCING, STATE_DONE, STATE_ERROR, STATE_WAITING };
-
-static const char *const state_words[] = {"idle", "checking", "charging", "discharging", "storage",
-	"balancing", "done", "error", "waiting", NULL};
-
-/* Places of a channel's points; channel c begins at POINT_CHANNEL + c * CH_COUNT. */
-enum { POINT_INPUT, POINT_CHANNEL };
-enum { CH_STATE, CH_VOLTAGE, CH_CURRENT, CH_POWER, CH_CHARGE, CH_ENERGY, CH_TIME, CH_TEMP_INTERNAL,
-	CH_TEMP_EXTERNAL, CH_ERROR, CH_BATTERY, CH_CYCLE, CH_CELL, CH_RESISTANCE = CH_CELL + CELLS,
-	CH_LINE = CH_RESISTANCE + CELLS, CH_COUNT };
-
-/* A point of channel c; what channel 2 has is optional, and so are cells. */
-#define POINT(c, of_group, name, of_unit, of_class, of_kind, ru, en, ...) { \
-	.id = "ch" #c "_" name, .unit = of_unit, .class = of_class, .kind = VALUE_##of_kind, \
-	.title = {"Канал " #c ": " ru, "Channel " #c ": " en}, \
-	.group = of_group, .optional = c == 2 || of_group != GROUP_STATUS, __VA_ARGS__}
-#define STATUS(c, ...) POINT(c, GROUP_STATUS, __VA_ARGS__)
-#define CELL(c, n) POINT(c, GROUP_CELLS, "cell" #n "_v", "V", "voltage_v", REAL, "банка " #n, \
-	"cell " #n, )
-#define OHM(c, name, ru, en) POINT(c, GROUP_RESISTANCE, name "_ohm", "ohm", "resistance_ohm", \
-	REAL, "сопротивление " ru, "resistance of " en, )
-#define CELL_OHM(c, n) OHM(c, "cell" #n, "банки " #n, "cell " #n)
-#define TWELVE(m, c) m(c, 1), m(c, 2), m(c, 3), m(c, 4), m(c, 5), m(c, 6), m(c, 7), m(c, 8), \
-	m(c, 9), m(c, 10), m(c, 11), m(c, 12)
-#define CHANNEL(c) \
-	STATUS(c, "state", "", "charge_state", ENUM, "состояние", "state", .words = state_words), \
-	STATUS(c, "voltage_v", "V", "battery_v", REAL, "напряжение", "voltage", ), \
-	STATUS(c, "current_a", "A", "battery_a", REAL, "ток", "current", ), \
-	STATUS(c, "power_w", "W", "power_active_w", REAL, "мощность", "power", ), \
-	STATUS(c, "charge_mah", "mAh", NULL, INT, "заряд за цикл", "charge of this cycle", ), \
-	STATUS(c, "energy_wh", "Wh", "energy_session_wh", REAL, "энергия за цикл", \
-		"energy of this cycle", .counter = true), \
-	STATUS(c, "time_s", "s", "run_time_s", INT, "время цикла", "time of this cycle", \
-		.counter = true), \
-	STATUS(c, "internal_temp_c", "C", "temperature_c", REAL, "температура зарядника", \
-		"charger temperature", ), \
-	STATUS(c, "external_temp_c", "C", "temperature_c", REAL, "температура датчика", \
-		"sensor temperature", ), \
-	STATUS(c, "error", "", "fault_code", INT, "номер ошибки", "error number", ), \
-	STATUS(c, "battery_present", "", NULL, BOOL, "батарея подключена", "battery connected", ), \
-	STATUS(c, "cycle", "", NULL, INT, "номер цикла программы", "cycle of the program", ), \
-	TWELVE(CELL, c), TWELVE(CELL_OHM, c), OHM(c, "line", "проводов", "the leads")
-/* clang-format on */
-
-static const struct point points[] = {
-	{"input_v", "V", "input_v", {"Напряжение питания", "Input voltage"}, .kind = VALUE_REAL},
-	CHANNEL(1),
-	CHANNEL(2),
-};
-
-enum { POINTS = sizeof(points) / sizeof(points[0]) };
-_Static_assert(POINTS == POINT_CHANNEL + CHANNELS * CH_COUNT, "a channel's points and their enum");
-
-/* icharger_faults.c, by error index; 0 and 1 are none and "still checking". */
-enum { FAULT_FIRST = 2, FAULT_UNKNOWN = 35, FAULTS };
-extern const struct driver_fault icharger_faults[];
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
@@ -531,7 +465,7 @@ report_channel(struct device *dev, const struct icharger *s, unsigned i, const u
 	unsigned p = point_of(i, 0);
 	const struct channel *c = &s->ch[i];
 
-	device_report_word(dev, p + CH_STATE, state_words[c->state]);
+	device_report_word(dev, p + CH_STATE, icharger_states[c->state]);
 	device_report_real(dev, p + CH_VOLTAGE, w[REG_VOLTAGE] / 1e3, 3);
 	device_report_real(dev, p + CH_CURRENT, current_of(w) / 1e2, 2);
 	device_report_real(dev, p + CH_POWER, power_of(w), 2);
@@ -689,10 +623,10 @@ const struct driver driver_icharger = {
 	.name = "icharger",
 	.summary = "iCharger battery chargers, on USB HID",
 	.link = LINK_HID,
-	.points = points,
+	.points = icharger_points,
 	.n_points = POINTS,
-	.groups = groups,
-	.n_groups = sizeof(groups) / sizeof(groups[0]),
+	.groups = icharger_groups,
+	.n_groups = GROUPS,
 	.faults = icharger_faults,
 	.n_faults = FAULTS,
 	.queries = queries,

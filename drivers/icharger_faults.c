@@ -4,9 +4,7 @@
  * In the order of the error index of register +56, from 2 to 36, as GNU DataExplorer lists them
  * (gde/device/junsi/modbus); then what has another index. How bad each is, is our judgement.
  */
-#include "drivers/driver.h"
-
-extern const struct driver_fault icharger_faults[];
+#include "drivers/icharger_points.h"
 
 /* clang-format off */
 #define SUPPLY {"Проверьте блок питания и его провода", "Check the power supply and its leads"}

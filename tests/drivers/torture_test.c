@@ -278,10 +278,11 @@ torture(bool tcp)
 		tcp ? "tcp" : "rtu", sum.right, sum.wrong, sum.failed,
 		(unsigned long long)sum.stats.timeouts, (unsigned long long)sum.stats.crc_errors,
 		(unsigned long long)sum.stats.stale_frames, (unsigned long long)sum.stats.reopens,
-		ratio[LINES / 2]);
+		ratio[LINES / 10]);
 	assert_int_equal(sum.wrong, 0);
 	assert_true(sum.right > total / 2);
-	assert_true(ratio[LINES / 2] < 1.1);
+	/* Mistrust that lasts would slow all lines; what else the computer does slows some. */
+	assert_true(ratio[LINES / 10] < 1.1);
 }
 
 static void

@@ -217,6 +217,8 @@ clean_run(struct line *l, struct link *link, struct slave *s)
 	return (double)took[CLEAN / 2];
 }
 
+static pthread_barrier_t together;
+
 static void *
 line_main(void *arg)
 {
@@ -224,12 +226,15 @@ line_main(void *arg)
 	struct slave *s = slave_start_seeded(l->tcp, misbehave, 1 + l->index * 7919);
 	struct link *link = slave_link(s, BAUD);
 
+	/* all lines measure at the same time, so that both runs have the same company */
+	pthread_barrier_wait(&together);
 	l->before_us = clean_run(l, link, s);
 	atomic_store(&s->mode, 1);
 	for (unsigned i = 0; i < l->requests; i++)
 		ask_some(l, link, s, i);
 	atomic_store(&s->mode, 0);
 	link_wait(link, LATENCY_MS);
+	pthread_barrier_wait(&together);
 	l->after_us = clean_run(l, link, s);
 	link_stats(link, &l->stats);
 	link_destroy(link);
@@ -254,6 +259,7 @@ torture(bool tcp)
 	struct line sum = {0};
 	double ratio[LINES];
 
+	pthread_barrier_init(&together, NULL, LINES);
 	for (unsigned i = 0; i < LINES; i++) {
 		lines[i] = (struct line){.tcp = tcp, .index = i, .requests = total / LINES};
 		assert_int_equal(pthread_create(&lines[i].thread, NULL, line_main, &lines[i]), 0);
@@ -271,6 +277,7 @@ torture(bool tcp)
 		sum.stats.reopens += l->stats.reopens;
 		ratio[i] = l->after_us / l->before_us;
 	}
+	pthread_barrier_destroy(&together);
 	qsort(ratio, LINES, sizeof(*ratio), compare_doubles);
 	print_message(
 		"%s: %u right, %u wrong, %u without value (%llu timeouts, %llu broken, %llu stale, "

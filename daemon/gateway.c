@@ -158,6 +158,7 @@ take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
 		r->fail = FAIL_IDENTITY;
 	}
 	unsigned outcome = source_take(s, r, points, now_us);
+	s->machine->dirty |= r->rc == 0;
 	publish_reading(g, s, mail->reading, points, outcome);
 	if (outcome & (OUTCOME_SOURCE | OUTCOME_STATE))
 		identity_look(g, s, mail->unit);

@@ -26,7 +26,9 @@ struct scope {
 /* What else a condition may ask for. */
 struct circumstances {
 	int64_t now_us;
-	enum activity activity; /* of the machine; ACTIVITY_UNKNOWN makes `activity:` unknown */
+	/* Of the machine; ACTIVITY_UNKNOWN makes `activity:` unknown, except `activity: unknown`,
+	 * which then holds. */
+	enum activity activity;
 };
 
 /* `c` and the sources must outlive it. NULL: no memory. A point that is not there (the
@@ -35,25 +37,37 @@ struct evaluator *evaluate_create(const struct condition *c, const struct scope 
 void evaluate_destroy(struct evaluator *e); /* NULL is fine */
 
 /* `held`: it was found to hold and acted on, so the exit level counts: `exit` of the condition, or
- * the one of evaluate_set_exit(). Takes samples for mean, max and p90 as a side effect: to be
- * called at least on each reading of the machine. A window of which less than half is covered is
- * unknown. */
+ * the one of evaluate_set_exit(). In `all` and `any` it counts only for the parts that held
+ * themselves; asked for the first time, for all. Takes samples for mean, max and p90 as a side
+ * effect: to be called at least on each reading of the machine. A window of which less than half is
+ * covered is unknown. */
 enum truth evaluate_test(struct evaluator *e, const struct circumstances *now, bool held);
 /* The level an alarm must come back past to be over (`clear`). */
 void evaluate_set_exit(struct evaluator *e, double exit);
 
-/* Of the first point that decides: its value now (for stat: the statistic), and the level it is
- * compared with. False: it has none that is a number. `source` (may be NULL) gets the source's id.
- */
+/* The following tell what the last evaluate_test() found. */
+
+/* Of the first point that decides: its value (for stat: the statistic), and the level it is
+ * compared with (the entry level, also while held). False: they are no numbers. `source` (may be
+ * NULL) gets the source's id in any case, NULL if no point decides. */
 bool evaluate_value(
 	const struct evaluator *e, struct value *value, double *limit, const char **source);
+/* The first point that decides, "meter.power_w"; "": none. */
+void evaluate_point(const struct evaluator *e, char *buf, size_t size);
 /* The source of its first point or `source:` part; NULL: none. */
 const struct source *evaluate_source(const struct evaluator *e);
 /* When the youngest value that it looked at was read; 0: never. Tells one reading from the next. */
 int64_t evaluate_sampled_us(const struct evaluator *e);
+/* The longest period at which one of its points is read; 0: none, or it is not known. */
+int64_t evaluate_period_us(const struct evaluator *e);
+/* The longest source_stale_us() of its points, those that are read once left out; 0: none. */
+int64_t evaluate_patience_us(const struct evaluator *e);
 /* In words, as the technician wrote it, with the value beside it: "meter.power_w 143.2 above 120".
- * All parts of `all`, joined by "and"; of `any` the ones that hold, joined by "or"; with nothing
- * known: "meter.power_w not known". */
+ * Of `all` and `any` the parts that make it so, joined by "and" or "or"; what is not known:
+ * "meter.power_w not known"; what does not hold: "meter.power_w 12 not above 120". Strings that a
+ * device or a file supplied are left out: these words are published. */
 void evaluate_words(const struct evaluator *e, char *buf, size_t size);
+/* The same for what held before: "meter.power_w 12 was above 120". */
+void evaluate_words_past(const struct evaluator *e, char *buf, size_t size);
 
 #endif

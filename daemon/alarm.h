@@ -32,6 +32,7 @@ struct alarm_life {  /* survives a restart */
 	bool has_limit;
 	double limit;
 	bool stale, flapping, acked;
+	enum severity severity; /* as last announced; SEVERITY_NONE: of an older record */
 	bool told;              /* `raised` was announced for this activation */
 	char suppressed_by[96]; /* "": by nobody */
 };
@@ -45,7 +46,10 @@ struct alarm {
 	int hits;
 	int64_t hit_us;       /* reading of the last hit */
 	int64_t recent_us[3]; /* the last activations */
-	int64_t toggled_us;   /* last change of the condition while flapping */
+	int64_t toggled_us;   /* last change of the condition; 0: never updated */
+	bool left;            /* the last known condition was false */
+	bool over;            /* false for `clear_for`, but latch or flapping holds it active */
+	int64_t past_us;      /* alarm_is_past() from then on */
 };
 
 struct alarm_input {

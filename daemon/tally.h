@@ -20,8 +20,7 @@ struct tally { /* survives a restart */
 struct tally_rules {
 	double wraps_at;   /* goes on from 0 there; 0: never */
 	double max_step;   /* more between two readings is not believed; 0: no limit */
-	double per_second; /* no machine of this kind is faster; beyond it a reading is not believed
-			    */
+	double per_second; /* no machine of this kind is faster; 0: no limit */
 	bool resets;       /* may be set back to 0 */
 };
 

@@ -94,8 +94,14 @@ struct usage {
 	int64_t unknown_us; /* since when nothing is known of a machine with an open job; 0: known
 			     */
 	int64_t quiet_us;   /* since when it is neither busy nor paused; 0: it is */
-	enum activity quiet_first; /* what it was right after */
+	enum activity quiet_first;     /* what it was right after */
+	bool quiet_fault, quiet_power; /* a fault held when it became so; power was gone since */
 	enum job_result last_result;
+	enum job_result word; /* the driver's, on the open job */
+	int64_t start_us;     /* of the open job */
+	int64_t phase_us;     /* when the machine really began to do what it does */
+	int64_t from_us;      /* no job can begin earlier: the last one's end */
+	int64_t hole_us;      /* resumed: since when nobody looks */
 };
 
 /* What an update found; both may be set: one job ended, the next began. */

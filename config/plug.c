@@ -61,6 +61,8 @@ make_alarm(struct loader *l, const struct driver_fault *fault)
 			*c = '-';
 	return (struct alarm_rule){.code = code,
 		.silent = true,
+		.clear_for_ms = 2000, /* the default of `clear_for` */
+		.hits = 1,
 		.severity = fault->severity,
 		.text = fault->text,
 		.hint = fault->hint};

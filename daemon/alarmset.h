@@ -33,7 +33,7 @@ struct alarm *alarmset_find(struct alarmset *s, const char *code); /* NULL: none
  * was active, becomes one that is withdrawn at the next update. 0 or -ENOMEM. */
 int alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *life);
 /* Adds the test alarm (code "test"): active for `ms`, at this severity. It changes neither
- * condition nor state. 0 or -ENOMEM. */
+ * condition nor state. 0, -ENOMEM, or -EEXIST: the configuration has an alarm of that code. */
 int alarmset_test(struct alarmset *s, enum severity severity, int64_t ms, struct moment now);
 
 /* Evaluates all. `each` is called for every alarm with a transition. */

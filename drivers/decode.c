@@ -360,9 +360,8 @@ decode_integer(const struct block *b, const struct reg_point *reg, uint64_t raw,
 	finish_integer(b, reg, negative, raw, out);
 }
 
-/* Length of the UTF-8 sequence at s, 0 if there is none (RFC 3629: no surrogates, shortest). */
-static size_t
-utf8_length(const unsigned char *s, size_t n)
+size_t
+decode_utf8_length(const unsigned char *s, size_t n)
 {
 	static const struct {
 		unsigned char mask, lead, len;
@@ -393,7 +392,7 @@ static bool
 is_utf8(const char *s, size_t n)
 {
 	while (n > 0) {
-		size_t len = utf8_length((const unsigned char *)s, n);
+		size_t len = decode_utf8_length((const unsigned char *)s, n);
 
 		if (len == 0)
 			return false;

@@ -27,5 +27,7 @@ void decode_point(
 uint64_t decode_raw(const struct reg_point *reg, const uint16_t *words);
 /* A string point as text; trims NUL, blanks and 0xFF. False: no valid UTF-8, or no room. */
 bool decode_text(const struct reg_point *reg, const uint16_t *words, char *out, size_t size);
+/* Length of the UTF-8 sequence at s, 0 if there is none (RFC 3629: no surrogates, shortest). */
+size_t decode_utf8_length(const unsigned char *s, size_t n);
 
 #endif

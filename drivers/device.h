@@ -26,6 +26,7 @@ struct reading {
 	char *text; /* room for strings */
 	size_t text_len, text_cap;
 	struct status status; /* of drivers that make one */
+	char job_name[96];    /* UTF-8, as device_set_job_name() got it */
 };
 
 struct device_spec {

@@ -45,6 +45,7 @@ struct device {
 	int silent; /* polls in a row that timed out */
 	char identity[DEVICE_IDENTITY_MAX];
 	struct status status; /* as the driver said last */
+	char job_name[96];    /* the same */
 	int64_t asked_us;     /* a question is out since; 0: none */
 	int ear;              /* lines or reports that this device_listen() may still take */
 	bool listening;

@@ -142,6 +142,7 @@ finish(struct device *dev, int rc)
 	out->fail = (uint8_t)(rc < 0 ? fail : FAIL_NONE);
 	out->exception = (uint8_t)(out->fail == FAIL_EXCEPTION ? exception : 0);
 	out->status = dev->status;
+	memcpy(out->job_name, dev->job_name, sizeof(out->job_name));
 	out->ts_ms = dev->arrived_ms ? dev->arrived_ms : link_real_ms();
 	out->mono_us = link_mono_us();
 	dev->out = NULL;

@@ -2,10 +2,12 @@
 /* device_talk.c -- what drivers of serial and HID devices call: questions, lines, conclusions */
 #include "drivers/device_impl.h"
 
+#include "drivers/decode.h"
 #include "drivers/link_impl.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 int
 device_timeout_ms(const struct device *dev)
@@ -29,6 +31,32 @@ void
 device_set_status(struct device *dev, const struct status *status)
 {
 	dev->status = *status;
+}
+
+/* Of the character at s, 0 if there is none that can be printed (C0 and C1 cannot). */
+static size_t
+printable_length(const char *s)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	if (u[0] < 0x20 || u[0] == 0x7F || (u[0] == 0xC2 && u[1] < 0xA0))
+		return 0;
+	return decode_utf8_length(u, strlen(s));
+}
+
+void
+device_set_job_name(struct device *dev, const char *name)
+{
+	size_t n = 0, len;
+
+	for (; *name; name += len > 0 ? len : 1) {
+		len = printable_length(name);
+		if (n + len + 1 > sizeof(dev->job_name))
+			break;
+		memcpy(dev->job_name + n, name, len);
+		n += len;
+	}
+	dev->job_name[n] = '\0';
 }
 
 void

@@ -194,6 +194,10 @@ void device_report_text(struct device *dev, unsigned point, const char *text);
 /* What the machine is doing now; goes out with this poll and all later ones until it is said
  * anew. Before the first call: ACTIVITY_UNKNOWN, no faults. */
 void device_set_status(struct device *dev, const struct status *status);
+/* What the running or last job is called, "" none: text that a person's file supplies, cut at 95
+ * bytes. It goes nowhere but into `job` messages, and only if the machine's configuration says so
+ * (`publish: {job_names: true}`). Stays until it is said anew. */
+void device_set_job_name(struct device *dev, const char *name);
 /* Who the device is, "Ender-3"; to be set in `open`. Another one than last time is not polled
  * until a person accepts it. No serial line noise, no version that an update changes. */
 void device_set_identity(struct device *dev, const char *identity);

@@ -329,6 +329,7 @@ conclude(struct device *dev, struct marlin *m)
 	for (size_t i = 0; i < LATCHES; i++)
 		s.faults |= m->faults[i];
 	device_set_status(dev, &s);
+	device_set_job_name(dev, m->job_name);
 	if (m->known)
 		device_set_identity(dev, m->identity);
 }

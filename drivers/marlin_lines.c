@@ -217,6 +217,7 @@ begin_job(struct marlin *m, const char *text)
 	m->moved_ms = m->now_ms;
 	m->print_s = -1;
 	m->faults[HOLD] = 0;
+	marlin_begin_print(m);
 	m->news++;
 }
 
@@ -243,6 +244,7 @@ boot(struct marlin *m, const char *text)
 	m->busy_ms = m->waits_ms = 0;
 	m->boot_ms = m->now_ms;
 	m->cause = 0;
+	m->next_name[0] = '\0';
 	if (had || m->paused)
 		end_job(m, JOB_FAULT);
 	marlin_set_fault(m, HOLD, F_RESET_IN_JOB, had);
@@ -669,6 +671,7 @@ marlin_take(struct marlin *m, char *line, int64_t now_ms)
 	m->now_ms = now_ms;
 	m->lines++;
 	marlin_set_fault(m, LEVEL, F_SILENT, false);
+	marlin_take_print(m, line);
 	for (char *c = line; *c; c++)
 		*c = (unsigned char)*c < 0x80 ? *c : ' '; /* noise; nothing that matters has it */
 	line += strspn(line, " ");

@@ -59,6 +59,7 @@ struct marlin {
 	unsigned vanished, polls;
 	uint64_t pos, total; /* bytes of the file */
 	int64_t moved_ms, paused_ms;
+	char job_name[96], next_name[96];    /* of the last job; of a file that was opened since */
 	double print_s, totals[TOTAL_COUNT]; /* negative: not known */
 	uint64_t faults[LATCHES];
 };
@@ -68,6 +69,10 @@ extern const struct driver_query marlin_queries[QUERIES];
 
 /* Takes one line (and changes it). */
 void marlin_take(struct marlin *m, char *line, int64_t now_ms);
+/* Takes the name of a print, if the line has one; the line as it came. */
+void marlin_take_print(struct marlin *m, const char *line);
+/* A job begins: it is called what was heard last, or nothing. */
+void marlin_begin_print(struct marlin *m);
 /* It paused, as far as it told or its byte counter shows. */
 bool marlin_is_paused(const struct marlin *m, int64_t now_ms);
 void marlin_set_fault(struct marlin *m, enum latch latch, unsigned fault, bool on);

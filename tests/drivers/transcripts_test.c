@@ -17,7 +17,8 @@
  *   wait MS                  time passes, the driver listens; a poll follows if it wants one
  *   is KEY VALUE             of the last poll: a point's id and its value as published ("!timeout":
  *                            why it has none), or rc (0 or the errors word), activity, result,
- *                            progress, faults (ids, or -), identity, news (yes, no: the last wait)
+ *                            progress, faults (ids, or -), identity, job_name (- for none), news
+ *                            (yes, no: the last wait)
  *   sent N QUERY             so many of this query have been sent so far
  *
  * Whatever a driver sends must stand in its table of queries; the link sees to that, and here it is
@@ -267,6 +268,8 @@ known_to_reading(struct run *r, const char *key, char *buf, size_t size)
 		list_faults(r, buf, size);
 	else if (!strcmp(key, "identity"))
 		snprintf(buf, size, "%s", device_identity(r->dev));
+	else if (!strcmp(key, "job_name"))
+		snprintf(buf, size, "%s", r->reading->job_name[0] ? r->reading->job_name : "-");
 	else if (!strcmp(key, "news"))
 		snprintf(buf, size, "%s", r->news ? "yes" : "no");
 	else

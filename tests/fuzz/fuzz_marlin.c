@@ -21,6 +21,8 @@ static void
 check_reading(const struct reading *r, size_t n)
 {
 	assert(r->status.progress <= 1 && r->status.activity <= ACTIVITY_PAUSED);
+	for (const char *c = r->job_name; *c; c++)
+		assert((unsigned char)*c >= ' ' && *c != 0x7F && c < r->job_name + 95);
 	for (size_t i = 0; i < n; i++) {
 		const struct value *v = &r->values[i];
 		char out[600];

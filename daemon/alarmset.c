@@ -164,8 +164,8 @@ add_silent(struct alarmset *s, const struct source *source)
 	char code[80];
 
 	write_code(code, sizeof code, source, "silent");
-	if (find(s, code))
-		return 0;
+	drop(s, find(s, code)); /* a driver's own of that name means the same, but needs an answer
+				 */
 	struct entry *e = add(s, code, ORIGIN_SILENT);
 	if (!e)
 		return -ENOMEM;

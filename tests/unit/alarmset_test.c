@@ -35,9 +35,10 @@ static struct alarm_rule faults[] = {{.code = "halt", .silent = true, .severity 
 	{.code = "thermal-runaway",
 		.silent = true,
 		.severity = SEVERITY_CRITICAL,
-		.text = {"Нагрев", "Heating"}}};
+		.text = {"Нагрев", "Heating"}},
+	{.code = "silent", .silent = true, .severity = SEVERITY_ERROR}};
 
-static struct profile_file board_profile = {.faults = faults, .n_faults = 2};
+static struct profile_file board_profile = {.faults = faults, .n_faults = 3};
 static const struct driver usb_driver = {.name = "marlin", .link = LINK_SERIAL};
 
 struct lab {
@@ -147,8 +148,8 @@ profiles_and_drivers_bring_theirs(void **state)
 
 	(void)state;
 	lab_open(&lab, NULL, 0);
-	assert_string_equal(
-		codes(&lab), "dust-1-hot:0 dust-1-silent:0 board-halt:0 board-thermal-runaway:0");
+	assert_string_equal(codes(&lab),
+		"dust-1-hot:0 dust-1-silent:0 board-halt:0 board-thermal-runaway:0 board-silent:0");
 	const struct alarm_spec *spec = &alarmset_find(lab.set, "dust-1-hot")->spec;
 	assert_string_equal(spec->source, "dust_1");
 	assert_string_equal(spec->text.ru, "Жарко");
@@ -168,7 +169,13 @@ usb_may_be_switched_off_unless_always_on(void **state)
 
 	(void)state;
 	lab_open(&lab, NULL, 0);
-	assert_non_null(alarmset_find(lab.set, "board-silent"));
+	const struct alarm *silent = alarmset_find(lab.set, "board-silent");
+	assert_non_null(silent);
+	assert_int_equal(silent->spec.for_ms, 60000);
+	lab_close(&lab);
+	lab.config.always_on = false;
+	lab_open(&lab, NULL, 0); /* what the driver calls so needs no minute */
+	assert_int_equal(alarmset_find(lab.set, "board-silent")->spec.for_ms, 0);
 	lab_close(&lab);
 }
 
@@ -198,7 +205,8 @@ the_machine_has_the_last_word(void **state)
 
 	(void)state;
 	lab_open(&lab, rules, 5);
-	assert_string_equal(codes(&lab), "dust-1-silent:0 board-halt:0 dust-1-hot:0");
+	assert_string_equal(
+		codes(&lab), "dust-1-silent:0 board-halt:0 board-silent:0 dust-1-hot:0");
 	assert_string_equal(alarmset_find(lab.set, "dust-1-hot")->spec.text.en, "Hotter");
 	assert_string_equal(alarmset_find(lab.set, "dust-1-hot")->spec.source, "dust_1");
 	const struct alarm_spec *silent = &alarmset_find(lab.set, "dust-1-silent")->spec;
@@ -361,7 +369,7 @@ a_test_is_only_a_test(void **state)
 		assert_string_equal(update(&lab, s), "test:1");
 		assert_string_equal(update(&lab, s + 0.5), "test:2");
 	}
-	assert_int_equal(alarmset_size(lab.set), 5);
+	assert_int_equal(alarmset_size(lab.set), 6);
 	lab_close(&lab);
 }
 

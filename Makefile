@@ -142,9 +142,9 @@ coverage: ## line coverage of the unit and system tests
 	$(MAKE) --no-print-directory COVERAGE=1 BUILD=$(BUILD)/coverage all unit system
 	@tests/coverage.sh $(BUILD)/coverage
 
-$(BUILD)/gen_docs: tests/tools/gen_docs.c $(wildcard config/*_keys.c) config/unit.c $(BUILD)/libdrivers.a
+$(BUILD)/gen_docs: tests/tools/gen_docs.c tests/tools/gen_alarms.h $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_COMMON)
+	$(CC) $(CFLAGS_ALL) -o $@ $(filter-out %.h,$^) $(LDFLAGS_ALL) $(LIBS_COMMON)
 
 .PHONY: docs
 docs: $(BUILD)/gen_docs ## schemas and tables of docs/ from the tables of config/ and drivers/

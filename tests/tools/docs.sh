@@ -26,3 +26,4 @@ insert() { # page, tables...
 insert configuration.md config-keys
 insert profiles.md profile-keys
 insert usb.md driver-marlin driver-grbl driver-icharger driver-skyrc
+insert alarms.md alarms-own alarms-drivers alarms-profiles

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* gen_docs.c -- writes what the tables say: JSON Schemas, tables of keys, what a driver reads
  *
- * gen_docs config-schema | profile-schema | config-keys | profile-keys | driver-NAME > FILE
+ * gen_docs config-schema | profile-schema | config-keys | profile-keys | driver-NAME |
+ *   alarms-own | alarms-drivers | alarms-profiles > FILE
+ *
+ * To be run from the top of the tree, where the profiles are.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -11,6 +14,7 @@
 #include "config/profile_keys.h"
 #include "config/unit.h"
 #include "drivers/registry.h"
+#include "tests/tools/gen_alarms.h"
 
 #define DURATION "\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|min|h|d)$\""
 #define SIZE "\"type\":\"string\",\"pattern\":\"^[0-9]+(B|KiB|MiB|GiB)$\""
@@ -434,6 +438,12 @@ main(int argc, char **argv)
 		put_table(&config_table, true);
 	else if (strcmp(what, "profile-keys") == 0)
 		put_table(&profile_table, false);
+	else if (strcmp(what, "alarms-own") == 0)
+		put_own_alarms();
+	else if (strcmp(what, "alarms-drivers") == 0)
+		put_driver_alarms();
+	else if (strcmp(what, "alarms-profiles") == 0)
+		return put_profile_alarms() == 0 ? 0 : 1;
 	else if (driver)
 		put_driver(driver);
 	else

@@ -52,12 +52,17 @@ generated(const char *what)
 	return read_all(f);
 }
 
+/* A schema is all of its file, a table all that stands between its markers. */
 static void
 is_inside(const char *page, const char *what)
 {
-	char *text = read_all(fopen(page, "r")), *part = generated(what);
+	char *text = read_all(fopen(page, "r")), *part = generated(what), end[64];
+	char *at = strstr(text, part);
 
-	if (!strstr(text, part))
+	snprintf(end, sizeof end, "<!-- end: %s -->\n", what);
+	if (!strstr(page, ".md"))
+		end[0] = '\0';
+	if (!at || strncmp(at + strlen(part), end, strlen(end)) != 0)
 		fail_msg("%s does not hold what the tables say; run make docs", page);
 	free(text);
 	free(part);
@@ -91,6 +96,15 @@ driver_tables_are_fresh(void **state)
 		if (!d->needs_profile)
 			is_inside("docs/usb.md", what);
 	}
+}
+
+static void
+alarm_tables_are_fresh(void **state)
+{
+	(void)state;
+	is_inside("docs/alarms.md", "alarms-own");
+	is_inside("docs/alarms.md", "alarms-drivers");
+	is_inside("docs/alarms.md", "alarms-profiles");
 }
 
 /* A block that begins with ```LANGUAGE FILE is a part of that file. */
@@ -149,6 +163,7 @@ main(void)
 		cmocka_unit_test(schemas_are_fresh),
 		cmocka_unit_test(key_tables_are_fresh),
 		cmocka_unit_test(driver_tables_are_fresh),
+		cmocka_unit_test(alarm_tables_are_fresh),
 		cmocka_unit_test(quotes_are_true),
 		cmocka_unit_test(simulated_kinds_are_described),
 	};

@@ -45,11 +45,16 @@ int cli_exit_for(int rc);
 
 /* One for each command: argv[0] is its name. Returns the exit code. */
 int cmd_accept(int argc, char **argv);
+int cmd_ack(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_learn(int argc, char **argv);
+int cmd_maintenance(int argc, char **argv);
 int cmd_peek(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
+int cmd_test_alarm(int argc, char **argv);
+int cmd_usage(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 
 #endif

@@ -89,14 +89,10 @@ state_word(const struct explain *e, const char *state)
 static void
 print_since(const struct explain *e, int64_t since_ms)
 {
-	time_t t = (time_t)(since_ms / 1000);
 	char text[32];
-	struct tm tm;
 
-	if (!since_ms)
-		return;
-	strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
-	printf(" %s %s", say(e, SINCE), text);
+	if (since_ms)
+		printf(" %s %s", say(e, SINCE), session_time(since_ms, text, sizeof text));
 }
 
 /* A point without a value, from `points` of the daemon ({id: {error, hint}}) or of a reading

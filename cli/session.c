@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config/json.h"
@@ -69,6 +70,16 @@ session_connect(struct session *s)
 }
 
 int
+session_daemon(struct session *s)
+{
+	int code = session_connect(s);
+
+	if (code == CLI_FINE && !s->control)
+		code = cli_fail(CLI_SILENT, "the daemon does not run here");
+	return code;
+}
+
+int
 session_ask(struct session *s, const char *request,
 	void (*progress)(void *context, const struct doc *d), void *context, struct doc **answer)
 {
@@ -112,6 +123,16 @@ session_machine(const struct session *s, const char *id)
 		if (!strcmp(s->config->machines[i].id, id))
 			return &s->config->machines[i];
 	return NULL;
+}
+
+const char *
+session_time(int64_t ms, char *buf, size_t size)
+{
+	time_t t = ms / 1000;
+	struct tm tm;
+
+	strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
+	return buf;
 }
 
 void

@@ -31,6 +31,8 @@ void session_finish(struct session *s);
 int session_config(struct session *s, bool quiet);
 /* Connects to the daemon, if one runs. CLI_FINE also without; else the exit code, told. */
 int session_connect(struct session *s);
+/* The same for what only a running daemon can do: without one it is CLI_SILENT, told. */
+int session_daemon(struct session *s);
 /* Asks the daemon; the answer is to be freed. CLI_FINE, or the exit code, told. */
 int session_ask(struct session *s, const char *request,
 	void (*progress)(void *context, const struct doc *d), void *context, struct doc **answer);
@@ -40,6 +42,8 @@ int session_peek(struct session *s, const char *bus, unsigned unit, const struct
 /* --lang, else the configuration's, else English. */
 enum language session_language(const struct session *s);
 const struct machine_config *session_machine(const struct session *s, const char *id);
+/* Local time of ms since 1970, "2026-01-01 14:02:11"; returns buf. */
+const char *session_time(int64_t ms, char *buf, size_t size);
 /* Prints it as one line of JSON. */
 void session_print(const struct doc *d);
 

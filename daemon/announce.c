@@ -55,29 +55,45 @@ render_snapshot(struct retained *r, char *buf, size_t size)
 	return payload_machine_state(buf, size, &e, m, m->gateway->config->language);
 }
 
-static void
-one_gone(struct machine *m)
+static size_t
+render_totals(struct retained *r, char *buf, size_t size)
 {
-	if (--m->retained_left == 0)
+	struct machine *m = CONTAINER(r, struct machine, totals);
+	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
+	struct usage_kept kept;
+	usage_keep(&m->usage, clock_now(), &kept);
+	return payload_usage(buf, size, &e, &kept, m->config->asset);
+}
+
+void
+announce_one_gone(struct machine *m)
+{
+	if (m->removed && --m->retained_left == 0)
 		machine_destroy(m);
 }
 
 static void
 gone_availability(struct retained *r)
 {
-	one_gone(CONTAINER(r, struct machine, availability));
+	announce_one_gone(CONTAINER(r, struct machine, availability));
 }
 
 static void
 gone_info(struct retained *r)
 {
-	one_gone(CONTAINER(r, struct machine, info));
+	announce_one_gone(CONTAINER(r, struct machine, info));
 }
 
 static void
 gone_snapshot(struct retained *r)
 {
-	one_gone(CONTAINER(r, struct machine, snapshot));
+	announce_one_gone(CONTAINER(r, struct machine, snapshot));
+}
+
+static void
+gone_totals(struct retained *r)
+{
+	announce_one_gone(CONTAINER(r, struct machine, totals));
 }
 
 static char *
@@ -104,10 +120,15 @@ announce_machine(struct gateway *g, struct machine *m)
 		.json = true,
 		.render = render_snapshot,
 		.gone = gone_snapshot};
+	m->totals = (struct retained){.topic = machine_topic(g, m, "usage"),
+		.json = true,
+		.render = render_totals,
+		.gone = gone_totals};
 	m->telemetry_topic = gateway_topic(g, "machines/%s/telemetry", m->config->id);
+	m->job_topic = gateway_topic(g, "machines/%s/job", m->config->id);
 	m->event_topic = gateway_topic(g, "machines/%s/event", m->config->id);
-	if (!m->availability.topic || !m->info.topic || !m->snapshot.topic || !m->telemetry_topic ||
-		!m->event_topic)
+	if (!m->availability.topic || !m->info.topic || !m->snapshot.topic || !m->totals.topic ||
+		!m->telemetry_topic || !m->event_topic || !m->job_topic)
 		return -ENOMEM;
 	outbox_add(g->outbox, &m->info);
 	return 0;
@@ -124,12 +145,13 @@ announce_state(struct gateway *g, struct machine *m)
 void
 announce_withdrawal(struct gateway *g, struct machine *m)
 {
-	struct retained *all[] = {&m->availability, &m->snapshot, &m->info};
+	struct retained *all[] = {&m->availability, &m->snapshot, &m->totals, &m->info};
+	const size_t n = sizeof(all) / sizeof(all[0]);
 	m->removed = true;
-	m->retained_left = 3;
+	m->retained_left = (unsigned)(n + alarm_topics_withdraw(g, m));
 	for (size_t i = 0; i < m->n_sources; i++)
 		m->sources[i]->removed = true;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < n; i++) {
 		outbox_add(g->outbox, all[i]);
 		outbox_forget(g->outbox, all[i]);
 	}

@@ -33,6 +33,12 @@ clock_wall_ms(void)
 	return read_ns(CLOCK_REALTIME) / 1000000;
 }
 
+struct moment
+clock_now(void)
+{
+	return (struct moment){.us = clock_mono_us(), .wall_ms = clock_wall_ms()};
+}
+
 static bool
 synced_by_file(void)
 {

@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "daemon/moment.h"
 
 enum clock_state { CLOCK_UNSYNCED, CLOCK_HOLDOVER, CLOCK_SYNCED };
 
-int64_t clock_mono_us(void); /* CLOCK_MONOTONIC; any thread */
-int64_t clock_wall_ms(void); /* CLOCK_REALTIME; any thread */
+int64_t clock_mono_us(void);   /* CLOCK_MONOTONIC; any thread */
+int64_t clock_wall_ms(void);   /* CLOCK_REALTIME; any thread */
+struct moment clock_now(void); /* both; any thread */
 /* Looks again; to be called every few seconds. Loop thread. */
 enum clock_state clock_update(enum clock_source source);
 enum clock_state clock_state(void); /* as of the last clock_update(); loop thread */

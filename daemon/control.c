@@ -36,14 +36,14 @@ struct asked {
 	size_t jobs;
 	char *parts; /* JSON objects, separated by commas */
 	size_t parts_len;
-	int rc;           /* the last failure of a job */
-	struct job *scan; /* its job if it is a scan */
+	int rc;              /* the last failure of a job */
+	struct errand *scan; /* its job if it is a scan */
 };
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void __attribute__((format(printf, 4, 5)))
-answer_error(struct loop_client *c, const char *error, int exit_code, const char *fmt, ...)
+void
+control_error(struct loop_client *c, const char *error, int exit_code, const char *fmt, ...)
 {
 	char line[1024], text[512];
 	struct json j;
@@ -63,14 +63,14 @@ answer_error(struct loop_client *c, const char *error, int exit_code, const char
 	loop_send(c, line, len);
 }
 
-static void
-answer_report(struct loop_client *c, struct gateway *g,
+void
+control_report(struct loop_client *c, struct gateway *g,
 	void (*write)(struct json *j, struct gateway *g, void *arg), void *arg)
 {
 	struct json j;
 	char *buf = malloc(REPORT_BYTES);
 	if (!buf) {
-		answer_error(c, "memory", 1, "out of memory");
+		control_error(c, "memory", 1, "out of memory");
 		return;
 	}
 	json_init(&j, buf, REPORT_BYTES - 1);
@@ -85,7 +85,7 @@ answer_report(struct loop_client *c, struct gateway *g,
 		buf[len++] = '\n';
 		loop_send(c, buf, len);
 	} else {
-		answer_error(c, "size", 1, "the answer is too large");
+		control_error(c, "size", 1, "the answer is too large");
 	}
 	free(buf);
 }
@@ -131,10 +131,10 @@ request_free(struct control *c, struct asked *r)
 	free(r);
 }
 
-static struct job *
+static struct errand *
 job_new(struct asked *r)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct errand *job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
 	job->request = r;
@@ -161,7 +161,7 @@ finish_request(struct control *c, struct asked *r)
 {
 	if (r->rc && r->parts_len == 0 && r->client) {
 		bool canceled = r->rc == -ECANCELED;
-		answer_error(r->client, canceled ? "stopping" : fail_name(device_fail(r->rc)),
+		control_error(r->client, canceled ? "stopping" : fail_name(device_fail(r->rc)),
 			r->rc == -EBUSY    ? 75
 			: r->rc == -EACCES ? 77
 			: canceled         ? 1
@@ -176,7 +176,7 @@ finish_request(struct control *c, struct asked *r)
 void
 control_job_done(struct gateway *g, struct line_job *line)
 {
-	struct job *job = (struct job *)line;
+	struct errand *job = (struct errand *)line;
 	struct asked *r = job->request;
 	if (line->rc < 0)
 		r->rc = line->rc;
@@ -220,7 +220,7 @@ static void
 read_source(struct gateway *g, struct asked *r, const struct source *s, enum language language)
 {
 	struct poller *p = s->bus ? poller_of(g, s->bus) : NULL;
-	struct job *job = p ? job_new(r) : NULL;
+	struct errand *job = p ? job_new(r) : NULL;
 	if (!job)
 		return;
 	job->source = s;
@@ -239,7 +239,7 @@ on_read(struct gateway *g, struct loop_client *c, json_t *req)
 	struct machine *m = id ? gateway_find_machine(g, id) : NULL;
 	char head[96];
 	if (!m) {
-		answer_error(c, "unknown", 64, "machine %s is not configured", id ? id : "");
+		control_error(c, "unknown", 64, "machine %s is not configured", id ? id : "");
 		return;
 	}
 	snprintf(head, sizeof(head), "\"machine\":\"%s\",\"sources\":[", id);
@@ -248,7 +248,7 @@ on_read(struct gateway *g, struct loop_client *c, json_t *req)
 		if (!source || strcmp(source, m->sources[i]->config->id) == 0)
 			read_source(g, r, m->sources[i], language_of(g, req));
 	if (r && r->jobs == 0) {
-		answer_error(c, "unknown", 64, "machine %s has no source %s that can be read", id,
+		control_error(c, "unknown", 64, "machine %s has no source %s that can be read", id,
 			source ? source : "");
 		request_free(g->control, r);
 	}
@@ -268,11 +268,11 @@ on_scan(struct gateway *g, struct loop_client *c, json_t *req)
 	const char *bus = json_string_value(json_object_get(req, "bus"));
 	struct poller *p = named_poller(g, bus);
 	if (!p) {
-		answer_error(c, "unknown", 64, "bus %s is not configured", bus ? bus : "");
+		control_error(c, "unknown", 64, "bus %s is not configured", bus ? bus : "");
 		return;
 	}
 	struct asked *r = request_new(g->control, c, "\"units\":[");
-	struct job *job = r ? job_new(r) : NULL;
+	struct errand *job = r ? job_new(r) : NULL;
 	if (!job)
 		return;
 	job->to = unit_of(req, "to", 247);
@@ -295,13 +295,13 @@ on_peek(struct gateway *g, struct loop_client *c, json_t *req)
 	bool bits = table == TABLE_COIL || table == TABLE_DISCRETE;
 	if (!p || table < 0 || address < 0 || count < 1 || count > (bits ? 2000 : 125) ||
 		address + count > 65536) {
-		answer_error(c, "usage", 64,
+		control_error(c, "usage", 64,
 			p ? "a table, an address and a count are needed"
 			  : "this bus is not configured");
 		return;
 	}
 	struct asked *r = request_new(g->control, c, bits ? "\"bits\":[" : "\"words\":[");
-	struct job *job = r ? job_new(r) : NULL;
+	struct errand *job = r ? job_new(r) : NULL;
 	if (!job)
 		return;
 	job->unit = (uint8_t)json_integer_value(json_object_get(req, "unit"));
@@ -325,9 +325,9 @@ on_explain(struct gateway *g, struct loop_client *c, json_t *req)
 {
 	const char *id = json_string_value(json_object_get(req, "machine"));
 	if (id && !gateway_find_machine(g, id))
-		answer_error(c, "unknown", 64, "machine %s is not configured", id);
+		control_error(c, "unknown", 64, "machine %s is not configured", id);
 	else
-		answer_report(c, g, write_explain, req);
+		control_report(c, g, write_explain, req);
 }
 
 static struct source *
@@ -354,13 +354,13 @@ on_accept(struct gateway *g, struct loop_client *c, json_t *req)
 	const char *source = json_string_value(json_object_get(req, "source"));
 	struct source *s = find_source(id ? gateway_find_machine(g, id) : NULL, source);
 	if (!s)
-		answer_error(c, "unknown", 64, "%s/%s is not configured", id ? id : "",
+		control_error(c, "unknown", 64, "%s/%s is not configured", id ? id : "",
 			source ? source : "");
 	else if (identity_accept(g, s) < 0)
-		answer_error(
+		control_error(
 			c, "nothing", 64, "%s/%s has the device that it had before", id, source);
 	else
-		answer_report(c, g, write_identity, s);
+		control_report(c, g, write_identity, s);
 }
 
 static void
@@ -373,7 +373,7 @@ write_watch(struct json *j, struct gateway *g, void *arg)
 static void
 on_watch(struct gateway *g, struct loop_client *c, json_t *req)
 {
-	answer_report(c, g, write_watch, req);
+	control_report(c, g, write_watch, req);
 }
 
 static const struct {
@@ -386,6 +386,11 @@ static const struct {
 	{"explain", on_explain},
 	{"watch", on_watch},
 	{"accept", on_accept},
+	{"maintenance", control_on_maintenance},
+	{"ack", control_on_ack},
+	{"usage", control_on_usage},
+	{"values", control_on_values},
+	{"test-alarm", control_on_test_alarm},
 };
 
 static void
@@ -398,11 +403,12 @@ on_line(void *arg, struct loop_client *c, char *line, size_t len)
 	while (cmd && i < n && strcmp(commands[i].cmd, cmd) != 0)
 		i++;
 	if (!cmd)
-		answer_error(c, "usage", 64, "one JSON object with \"cmd\" per line is wanted");
+		control_error(c, "usage", 64, "one JSON object with \"cmd\" per line is wanted");
 	else if (i == n)
-		answer_error(c, "usage", 64, "command %.40s is not known", cmd);
+		control_error(c, "usage", 64, "command %.40s is not known", cmd);
 	else
 		commands[i].run(g, c, req);
+	gateway_pump(g); /* what a person decided is on the disk now */
 	json_decref(req);
 }
 

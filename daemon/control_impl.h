@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* control_impl.h -- a request's work on a line: made on the loop, done on the bus's thread
+/* control_impl.h -- the control socket's rooms: answers, requests about a machine's care (loop
+ * thread), and a request's work on a line (the bus's thread)
  *
- * For control.c and control_steps.c only.
+ * For control*.c only.
  */
 #ifndef DAEMON_CONTROL_IMPL_H
 #define DAEMON_CONTROL_IMPL_H
@@ -11,13 +12,15 @@
 
 #include <stdatomic.h>
 
+struct json_t; /* a request as jansson parsed it */
+
 #define JOB_BYTES (1024u * 1024)
 #define SCAN_TIMEOUT_MS 150
 
 struct asked; /* control.c */
 
-struct job {
-	struct line_job line; /* first: a struct line_job * is a struct job * */
+struct errand {
+	struct line_job line; /* first: a struct line_job * is a struct errand * */
 	struct asked *request;
 	struct json out;
 	char buf[JOB_BYTES];
@@ -39,5 +42,18 @@ struct job {
 int control_read(struct line_job *line, struct link *link, struct pollset *set);
 int control_scan(struct line_job *line, struct link *link, struct pollset *set);
 int control_peek(struct line_job *line, struct link *link, struct pollset *set);
+
+/* control.c: the answer to a request; `write` fills its "result". */
+void control_error(struct loop_client *c, const char *error, int exit_code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void control_report(struct loop_client *c, struct gateway *g,
+	void (*write)(struct json *j, struct gateway *g, void *arg), void *arg);
+
+/* control_care.c: `req` is the request (docs/control.md). */
+void control_on_maintenance(struct gateway *g, struct loop_client *c, struct json_t *req);
+void control_on_ack(struct gateway *g, struct loop_client *c, struct json_t *req);
+void control_on_usage(struct gateway *g, struct loop_client *c, struct json_t *req);
+void control_on_values(struct gateway *g, struct loop_client *c, struct json_t *req);
+void control_on_test_alarm(struct gateway *g, struct loop_client *c, struct json_t *req);
 
 #endif

@@ -29,7 +29,7 @@ note_raw(void *arg, unsigned point, const uint16_t *words, unsigned n)
 }
 
 static void
-put_point_hint(struct job *job, const struct reg_point *reg, const struct value *v)
+put_point_hint(struct errand *job, const struct reg_point *reg, const struct value *v)
 {
 	char hint[HINT_SIZE];
 	struct hint_facts facts = {.fail = v->fail,
@@ -44,7 +44,7 @@ put_point_hint(struct job *job, const struct reg_point *reg, const struct value 
 }
 
 static void
-put_point(struct job *job, const struct reg_point *reg, const struct value *v, const char *raw)
+put_point(struct errand *job, const struct reg_point *reg, const struct value *v, const char *raw)
 {
 	char word[24];
 	struct json *j = &job->out;
@@ -63,7 +63,7 @@ put_point(struct job *job, const struct reg_point *reg, const struct value *v, c
 }
 
 static void
-put_group(struct job *job, const struct profile *profile, const struct reading *r,
+put_group(struct errand *job, const struct profile *profile, const struct reading *r,
 	const uint16_t *points, const struct raw_words *raw)
 {
 	for (size_t k = 0; k < r->n; k++)
@@ -73,7 +73,7 @@ put_group(struct job *job, const struct profile *profile, const struct reading *
 }
 
 static int
-read_groups(struct job *job, struct device *dev, const struct profile *profile)
+read_groups(struct errand *job, struct device *dev, const struct profile *profile)
 {
 	int rc = 0;
 	struct reading *r = reading_create(dev);
@@ -101,7 +101,7 @@ out:
 
 /* Why nothing was read, and what to touch. */
 static void
-put_error(struct job *job, int rc, const struct link *link, const struct device *dev)
+put_error(struct errand *job, int rc, const struct link *link, const struct device *dev)
 {
 	char hint[HINT_SIZE], word[24];
 	unsigned exception = rc == -ETIMEDOUT ? device_gateway_word(dev) : 0;
@@ -121,7 +121,7 @@ put_error(struct job *job, int rc, const struct link *link, const struct device 
 int
 control_read(struct line_job *line, struct link *link, struct pollset *set)
 {
-	struct job *job = (struct job *)line;
+	struct errand *job = (struct errand *)line;
 	for (size_t i = 0; i < set->n_units; i++) {
 		if (set->units[i]->unit != job->unit)
 			continue;
@@ -143,7 +143,7 @@ control_read(struct line_job *line, struct link *link, struct pollset *set)
 int
 control_scan(struct line_job *line, struct link *link, struct pollset *set)
 {
-	struct job *job = (struct job *)line;
+	struct errand *job = (struct errand *)line;
 	static const struct ask_times times = {.timeout_ms = SCAN_TIMEOUT_MS, .max_latency_ms = 1};
 	const struct request req = {.table = TABLE_HOLDING, .address = 0, .count = 1};
 	unsigned unit = atomic_load(&job->at), exception = 0;
@@ -171,7 +171,7 @@ control_scan(struct line_job *line, struct link *link, struct pollset *set)
 int
 control_peek(struct line_job *line, struct link *link, struct pollset *set)
 {
-	struct job *job = (struct job *)line;
+	struct errand *job = (struct errand *)line;
 	static const struct ask_times times;
 	const struct request req = {.table = job->words.table,
 		.address = job->words.address,

@@ -16,12 +16,29 @@
 
 #define LIVE_BYTES (8u * 1024 * 1024)
 #define EVENT_BYTES (4u * 1024 * 1024)
-#define STATE_EVERY_US 10000000LL
+#define STATE_EVERY_US 10000000LL /* as follow.c has it */
+#define MQTT311 "mqtt311"
 #define STOP_US 4500000LL    /* of the 5 s that a stop may take */
 #define GOODBYE_US 1500000LL /* for what still waits and for `offline` */
 #define CLOCK_EVERY_US 5000000LL
 
 /* ---- names --------------------------------------------------------------------------------- */
+
+const char *
+gateway_intern(struct gateway *g, const char *topic)
+{
+	for (struct topic *t = g->topics; t; t = t->next)
+		if (strcmp(t->text, topic) == 0)
+			return t->text;
+	struct topic *t = malloc(sizeof(*t) + strlen(topic) + 1);
+	if (!t)
+		return NULL;
+	strcpy(t->text, topic);
+	t->seq = 0;
+	t->next = g->topics;
+	g->topics = t;
+	return t->text;
+}
 
 const char *
 gateway_topic(struct gateway *g, const char *fmt, ...)
@@ -32,18 +49,7 @@ gateway_topic(struct gateway *g, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, args);
 	va_end(args);
-	/* Only a reload can ask for one that is there already. */
-	for (struct topic *t = g->reload ? g->topics : NULL; t; t = t->next)
-		if (strcmp(t->text, text) == 0)
-			return t->text;
-	struct topic *t = malloc(sizeof(*t) + strlen(text) + 1);
-	if (!t)
-		return NULL;
-	strcpy(t->text, text);
-	t->seq = 0;
-	t->next = g->topics;
-	g->topics = t;
-	return t->text;
+	return gateway_intern(g, text);
 }
 
 struct envelope
@@ -73,24 +79,6 @@ gateway_find_machine(const struct gateway *g, const char *id)
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-void
-gateway_send_event(struct gateway *g, const char *topic, size_t len)
-{
-	if (len)
-		outbox_append(g->outbox, LANE_EVENT, topic, g->scratch, len);
-}
-
-static void
-send_state_event(struct gateway *g, struct machine *m, const char *from)
-{
-	char reason[256];
-	struct envelope e = gateway_numbered(g, m->since_ms, m->event_topic);
-	machine_reason(m, reason, sizeof(reason));
-	gateway_send_event(g, m->event_topic,
-		payload_state_event(
-			g->scratch, GATEWAY_SCRATCH, &e, from, machine_state(m), reason));
-}
-
 /* ---- readings ------------------------------------------------------------------------------ */
 
 static void
@@ -109,24 +97,6 @@ tell_source(struct gateway *g, struct source *s, int64_t lost_before)
 	payload_hint(hint, sizeof(hint), s, g->config->language);
 	log_warning("%s/%s: %s. %s", machine, source,
 		fail_text(s->fail, s->exception, word, sizeof(word)), hint);
-}
-
-static void
-publish_state_now(struct gateway *g, struct machine *m, int64_t now_us)
-{
-	bool was_known = m->decided;
-	const char *from = was_known ? machine_state(m) : NULL;
-	bool was_online = m->online;
-	if (machine_update(m, clock_wall_ms())) {
-		announce_state(g, m);
-		send_state_event(g, m, from);
-		if (!was_known || m->online != was_online)
-			outbox_mark(g->outbox, &m->availability);
-	}
-	if (m->decided)
-		outbox_mark(g->outbox, &m->snapshot);
-	m->dirty = false;
-	m->next_state_us = now_us + STATE_EVERY_US;
 }
 
 static void
@@ -167,8 +137,7 @@ take_reading(struct gateway *g, struct source *s, const struct poll_mail *mail,
 		if (s->ok)
 			s->lost_polls = 0;
 	}
-	if (outcome & OUTCOME_STATE)
-		publish_state_now(g, s->machine, now_us);
+	follow_machine(g, s->machine, outcome & OUTCOME_STATE);
 }
 
 static void
@@ -185,15 +154,6 @@ on_reading(struct gateway *g, struct poll_mail *mail, int64_t now_us)
 }
 
 /* ---- the broker ---------------------------------------------------------------------------- */
-
-static const struct trouble_facts mqtt311 = {
-	.code = "mqtt311",
-	.severity = SEVERITY_WARNING,
-	.text = {.en = "The broker speaks only MQTT 3.1.1: refused messages are not noticed",
-		.ru = "Брокер понимает только MQTT 3.1.1: отказы в приёме сообщений не видны"},
-	.hint = {.en = "Use a broker with MQTT 5, or set mqtt.protocol to 3.1.1 knowingly",
-		.ru = "Используйте брокер с MQTT 5 или осознанно задайте mqtt.protocol: 3.1.1"},
-};
 
 static void
 on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
@@ -213,9 +173,9 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 		log_warning("mqtt: this broker keeps no retained messages; state and availability "
 			    "reach only those who listen now");
 	if (e->protocol != 5)
-		trouble_raise(g, &mqtt311);
+		trouble_raise(g, MQTT311);
 	else
-		trouble_clear(g, mqtt311.code);
+		trouble_clear(g, MQTT311);
 	outbox_connected(g->outbox, window);
 	inbound_connected(g, now_us);
 	health_changed(g);
@@ -271,6 +231,7 @@ on_message(struct gateway *g, struct message *m, int64_t now_us)
 static void
 pump(struct gateway *g, int64_t now_us)
 {
+	journal_commit(g); /* first: nothing is told that is not on the disk */
 	outbox_pump(g->outbox, now_us);
 	uplink_flush(g->uplink);
 }
@@ -317,6 +278,18 @@ send_message(void *arg, struct message *m)
 }
 
 static void
+on_settled(void *arg, int64_t record)
+{
+	journal_settled(arg, record);
+}
+
+static void
+on_listed(void *arg, const char *topic, bool listed)
+{
+	remember_topic(arg, topic, listed);
+}
+
+static void
 on_trouble(void *arg, const char *topic, int reason, const char *what)
 {
 	struct gateway *g = arg;
@@ -336,19 +309,30 @@ tick_source(struct gateway *g, struct source *s, int64_t now_us)
 	if (outcome & OUTCOME_SOURCE)
 		tell_source(g, s, 0);
 	if (outcome & OUTCOME_STATE)
-		publish_state_now(g, s->machine, now_us);
+		follow_machine(g, s->machine, true);
+}
+
+static bool
+has_flood(const struct machine *m)
+{
+	for (size_t i = 0; i < alarmset_size(m->alarms); i++)
+		if (strcmp(alarmset_at(m->alarms, i)->life.suppressed_by, "flood") == 0)
+			return true;
+	return false;
 }
 
 static void
-tick_machine(struct gateway *g, struct machine *m, int64_t now_us)
+tick_machines(struct gateway *g, int64_t now_us)
 {
-	for (size_t i = 0; i < m->n_sources; i++)
-		tick_source(g, m->sources[i], now_us);
-	if (!m->dirty || !m->decided || now_us < m->next_state_us)
-		return;
-	m->dirty = false;
-	m->next_state_us = now_us + STATE_EVERY_US;
-	outbox_mark(g->outbox, &m->snapshot);
+	bool flood = false;
+	for (size_t i = 0; i < g->n_machines; i++) {
+		struct machine *m = g->machines[i];
+		for (size_t k = 0; k < m->n_sources; k++)
+			tick_source(g, m->sources[k], now_us);
+		follow_tick(g, m, now_us);
+		flood |= has_flood(m);
+	}
+	trouble_set(g, "alarm-flood", flood ? TRUTH_TRUE : TRUTH_FALSE);
 }
 
 static void
@@ -380,10 +364,11 @@ tick(void *arg)
 	struct gateway *g = arg;
 	int64_t now_us = clock_mono_us();
 	tick_clock(g, now_us);
-	for (size_t i = 0; i < g->n_machines; i++)
-		tick_machine(g, g->machines[i], now_us);
+	buswatch_tick(g);
+	tick_machines(g, now_us);
+	remember_tick(g, now_us);
 	inbound_tick(g, now_us);
-	trouble_tick(g, clock_wall_ms());
+	trouble_tick(g);
 	health_tick(g, now_us);
 	reload_tick(g);
 	control_tick(g);
@@ -435,8 +420,7 @@ make_machines(struct gateway *g)
 	if (!g->machines)
 		return -ENOMEM;
 	for (size_t i = 0; i < g->config->n_machines; i++) {
-		struct machine *m =
-			machine_create(&g->config->machines[i], g->config, g->started_us);
+		struct machine *m = machine_create(&g->config->machines[i], g->config, clock_now());
 		if (!m)
 			return -ENOMEM;
 		g->machines[g->n_machines++] = m;
@@ -446,6 +430,9 @@ make_machines(struct gateway *g)
 		if (rc < 0)
 			return rc;
 	}
+	remember_recall_all(g);
+	trouble_recall(g);
+	remember_orphans(g);
 	return 0;
 }
 
@@ -480,7 +467,11 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	struct gateway *g = calloc(1, sizeof(*g));
 	if (!g)
 		return NULL;
-	struct outbox_ops ops = {.send = send_message, .trouble = on_trouble, .arg = g};
+	struct outbox_ops ops = {.send = send_message,
+		.trouble = on_trouble,
+		.settled = on_settled,
+		.listed = on_listed,
+		.arg = g};
 	g->config = config;
 	g->file = file;
 	g->profiles_dir = profiles_dir;
@@ -496,6 +487,8 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	if (!g->scratch || !g->loop || !g->outbox || !g->usb)
 		goto fail;
 	open_state(g);
+	if (journal_start(g) < 0)
+		goto fail;
 	if (announce_gateway(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
 		goto fail;
 	struct uplink_will will = {.topic = g->availability.topic, .payload = "offline"};
@@ -524,9 +517,8 @@ start_pollers(struct gateway *g)
 void
 gateway_settle(struct gateway *g)
 {
-	int64_t now_us = clock_mono_us();
 	for (size_t i = 0; i < g->n_machines; i++)
-		publish_state_now(g, g->machines[i], now_us);
+		follow_machine(g, g->machines[i], true);
 }
 
 int
@@ -582,8 +574,10 @@ gateway_stop(struct gateway *g)
 static void
 free_machines(struct gateway *g)
 {
-	for (size_t i = 0; i < g->n_machines; i++)
+	for (size_t i = 0; i < g->n_machines; i++) {
+		alarm_topics_free(g->machines[i]);
 		machine_destroy(g->machines[i]);
+	}
 	free(g->machines);
 }
 
@@ -608,6 +602,7 @@ gateway_destroy(struct gateway *g)
 	free(g->pollers);
 	uplink_destroy(g->uplink);
 	usb_destroy(g->usb);
+	journal_free(g);
 	state_close(g->state);
 	trouble_free(g);
 	control_free(g);

@@ -4,8 +4,8 @@
  * One sample's way: bus thread -> mailbox -> gateway_mail() -> machine -> payload -> outbox ->
  * uplink thread -> PUBACK -> mailbox -> outbox forgets it.
  *
- * The structure is shared by gateway.c, announce.c, pollplan.c, reload.c, inbound.c, trouble.c,
- * health.c, control.c and metrics.c, which are one room; nobody else looks into it.
+ * The structure is shared by the files whose functions stand here, which are one room; nobody else
+ * looks into it.
  */
 #ifndef DAEMON_GATEWAY_H
 #define DAEMON_GATEWAY_H
@@ -35,13 +35,8 @@ struct taps {
 	struct source *sources[];
 };
 
-struct trouble { /* an alarm of the gateway itself */
-	struct trouble *next;
-	struct gateway_alarm alarm;
-	struct retained retained;
-	struct gateway *gateway;
-	char code[64];
-};
+struct trouble; /* trouble.c: an alarm of the gateway itself */
+struct journal; /* journal.c */
 
 struct stray { /* a retained topic at the broker that nobody owns any more */
 	struct retained retained;
@@ -59,7 +54,9 @@ struct gateway {
 	struct outbox *outbox;
 	struct uplink *uplink;
 	struct usb *usb;
-	struct state *state;     /* what survives a restart; NULL: nothing does */
+	struct state *state; /* what survives a restart; NULL: nothing does */
+	struct journal *journal;
+	struct flood flood;      /* of alarms of machines */
 	struct poller **pollers; /* one per bus of the configuration, in its order */
 	size_t n_pollers;
 	struct machine **machines;
@@ -91,7 +88,7 @@ struct gateway {
 	size_t n_orphans;
 	struct retained availability, info, health;
 	const char *event_topic;
-	int64_t next_health_us, next_clock_us;
+	int64_t next_health_us, next_clock_us, next_checkpoint_us;
 	struct health health_now;
 	struct bus_health *bus_health;
 	char *scratch; /* GATEWAY_SCRATCH bytes, for one payload at a time */
@@ -113,8 +110,9 @@ struct envelope gateway_numbered(const struct gateway *g, int64_t ts_ms, const c
 /* "parks/P/…", kept until the end. NULL: no memory. */
 const char *gateway_topic(struct gateway *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same for a whole topic. */
+const char *gateway_intern(struct gateway *g, const char *topic);
 struct machine *gateway_find_machine(const struct gateway *g, const char *id);
-void gateway_send_event(struct gateway *g, const char *topic, size_t len); /* from scratch */
 void gateway_pump(struct gateway *g);
 /* Publishes what is known of all machines. */
 void gateway_settle(struct gateway *g);
@@ -126,6 +124,64 @@ int announce_machine(struct gateway *g, struct machine *m);
 /* Its availability and state are published from the moment they are known. */
 void announce_state(struct gateway *g, struct machine *m);
 void announce_withdrawal(struct gateway *g, struct machine *m); /* clears them, then frees it */
+void announce_one_gone(struct machine *m); /* one of those that were to be cleared */
+
+/* ---- alarm_topics.c: the retained picture of each alarm of a machine ------------------------- */
+void alarm_topic_show(struct gateway *g, struct machine *m, const char *code);
+bool alarm_topic_is_shown(const struct machine *m, const char *code);
+/* Its present picture has not been acknowledged by the broker yet. */
+bool alarm_topic_waits(const struct machine *m, const char *code);
+void alarm_topics_tick(struct gateway *g, struct machine *m, struct moment now);
+size_t alarm_topics_withdraw(struct gateway *g, struct machine *m); /* how many leave */
+void alarm_topics_free(struct machine *m);
+
+/* ---- follow.c: what follows for a machine ---------------------------------------------------- */
+/* Decides anew and tells what changed; `at_once`: the snapshot in any case. */
+void follow_machine(struct gateway *g, struct machine *m, bool at_once);
+void follow_tick(struct gateway *g, struct machine *m, int64_t now_us); /* once a second */
+/* An alarmset_fn; `arg` is the machine. */
+void follow_alarm(void *arg, struct alarm *a, unsigned transitions);
+void follow_job_ended(struct gateway *g, struct machine *m, const struct job *job);
+
+/* ---- journal.c: on the disk before it is told ------------------------------------------------ */
+int journal_start(struct gateway *g); /* 0 or -1: no memory */
+void journal_free(struct gateway *g);
+void journal_keep(struct gateway *g, const char *kind, const char *key, const char *text);
+void journal_drop(struct gateway *g, const char *kind, const char *key);
+/* An event of `len` bytes that stands in scratch; it is sent after the next commit. */
+void journal_event(struct gateway *g, const char *topic, size_t len);
+void journal_settled(struct gateway *g, int64_t record); /* the broker has it */
+void journal_commit(struct gateway *g);                  /* at the end of each pass of the loop */
+bool journal_is_broken(const struct gateway *g);
+
+/* ---- remember.c: what survives a restart ----------------------------------------------------- */
+void remember_usage(struct gateway *g, struct machine *m);
+void remember_machine(struct gateway *g, const struct machine *m);
+/* `machine`: its id; "" for an alarm of the gateway. */
+void remember_alarm(struct gateway *g, const char *machine, const struct alarm *a);
+void remember_no_alarm(struct gateway *g, const char *machine, const char *code);
+void remember_topic(struct gateway *g, const char *topic, bool filled);
+void remember_tick(struct gateway *g, int64_t now_us); /* checkpoints of open jobs */
+/* Gives a new machine what is kept of it and of its asset. */
+void remember_recall(struct gateway *g, struct machine *m);
+void remember_recall_all(struct gateway *g);
+/* Its asset leaves it: the open job ends, the counters stay. */
+void remember_leave(struct gateway *g, struct machine *m);
+/* Jobs and retained topics of former runs that nobody here owns any more. */
+void remember_orphans(struct gateway *g);
+
+/* ---- care.c: what a technician tells about a machine ----------------------------------------- */
+void care_maintain(
+	struct gateway *g, struct machine *m, int64_t ms, const char *reason); /* 0: end */
+/* 0, -ENOENT: no such alarm, -EALREADY: there is nothing to acknowledge. */
+int care_ack(struct gateway *g, struct machine *m, const char *code);
+int care_set_usage(
+	struct gateway *g, struct machine *m, const char *field, double value, const char *note);
+int care_test_alarm(struct gateway *g, struct machine *m, enum severity severity, int64_t ms);
+
+/* ---- buswatch.c: a dead bus is one alarm ----------------------------------------------------- */
+void buswatch_tick(struct gateway *g);
+bool buswatch_has(const struct gateway *g, const char *code); /* of a bus that is configured */
 
 /* ---- pollplan.c: sources -> what each bus polls -------------------------------------------- */
 /* The set of bus `bus`; units that `old` (may be NULL) polls in the same way are shared with it
@@ -152,17 +208,17 @@ void plugs_stop(struct gateway *g);
 void inbound_connected(struct gateway *g, int64_t now_us);
 void inbound_message(struct gateway *g, const struct uplink_event *e);
 void inbound_tick(struct gateway *g, int64_t now_us);
+/* Clears a retained topic that nobody owns. */
+void inbound_clear_topic(struct gateway *g, const char *topic);
 
 /* ---- trouble.c: alarms of the gateway itself ------------------------------------------------ */
-struct trouble_facts {
-	const char *code;
-	enum severity severity;
-	struct text text, hint; /* string literals */
-};
-void trouble_raise(struct gateway *g, const struct trouble_facts *facts);
+/* Codes and words: config/alarm_words.h. Returns the code while the alarm is active, else NULL. */
+const char *trouble_set(struct gateway *g, const char *code, enum truth holds);
+void trouble_raise(struct gateway *g, const char *code);
 void trouble_clear(struct gateway *g, const char *code);
-bool trouble_is_active(const struct gateway *g, const char *code);
-void trouble_tick(struct gateway *g, int64_t now_ms); /* removes those cleared 15 min ago */
+bool trouble_is_shown(const struct gateway *g, const char *code); /* its topic is filled */
+void trouble_recall(struct gateway *g);                           /* those of the former run */
+void trouble_tick(struct gateway *g);                             /* once a second */
 void trouble_free(struct gateway *g);
 
 /* ---- health.c ------------------------------------------------------------------------------- */

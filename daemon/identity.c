@@ -94,7 +94,7 @@ tell_change(struct gateway *g, struct source *s, const struct identity *was)
 	describe(was, before, sizeof(before));
 	describe(&s->present, now, sizeof(now));
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
-	gateway_send_event(g, m->event_topic,
+	journal_event(g, m->event_topic,
 		payload_identity_event(
 			g->scratch, GATEWAY_SCRATCH, &e, s->config->id, before, now));
 	log_warning(

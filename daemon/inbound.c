@@ -34,6 +34,8 @@ inbound_connected(struct gateway *g, int64_t now_us)
 	uplink_subscribe(g->uplink, g->availability.topic);
 	uplink_subscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
+	uplink_subscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
+	trouble_clear(g, "identity"); /* raised again if it is still so */
 	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
 }
 
@@ -45,6 +47,7 @@ inbound_tick(struct gateway *g, int64_t now_us)
 		return;
 	g->mqtt.lookout_until_us = 0;
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
+	uplink_unsubscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/+", g->config->gateway);
 	uplink_unsubscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
 	for (size_t i = 0; i < g->n_orphans; i++) {
@@ -63,8 +66,8 @@ stray_gone(struct retained *r)
 	free((char *)r - offsetof(struct stray, retained));
 }
 
-static void
-clear_topic(struct gateway *g, const char *topic)
+void
+inbound_clear_topic(struct gateway *g, const char *topic)
 {
 	struct stray *s = calloc(1, sizeof(*s) + strlen(topic) + 1);
 	if (!s)
@@ -124,10 +127,11 @@ on_info(struct gateway *g, const struct uplink_event *e, const char *id)
 	char other[40];
 	bool ours = is_ours(g, e, other, sizeof(other));
 	struct machine *m = gateway_find_machine(g, id);
-	if (m && !ours && other[0])
+	if (m && !ours && other[0]) {
 		log_warning("machine %s is configured here, but gateway %s publishes it too", id,
 			other);
-	else if (!m && ours && !is_orphan(g, id, strlen(id)))
+		trouble_raise(g, "identity");
+	} else if (!m && ours && !is_orphan(g, id, strlen(id)))
 		adopt_orphan(g, id);
 }
 
@@ -146,8 +150,13 @@ on_machine(struct gateway *g, const struct uplink_event *e, const char *rest)
 	id[len] = '\0';
 	if (strcmp(slash, "/info") == 0)
 		on_info(g, e, id);
-	if (e->retain && is_orphan(g, id, len) && !gateway_find_machine(g, id))
-		clear_topic(g, e->topic);
+	const struct machine *m = gateway_find_machine(g, id);
+	if (e->retain && is_orphan(g, id, len) && !m)
+		inbound_clear_topic(g, e->topic);
+	/* An alarm that we have forgotten, after state.db was lost. */
+	if (e->retain && m && strncmp(slash, "/alarm/", 7) == 0 && is_ours(g, e, NULL, 0) &&
+		!alarm_topic_is_shown(m, slash + 7))
+		inbound_clear_topic(g, e->topic);
 }
 
 void
@@ -168,6 +177,6 @@ inbound_message(struct gateway *g, const struct uplink_event *e)
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/", g->config->gateway);
 	n = strlen(path(g, leaf, prefix, sizeof(prefix)));
 	if (strncmp(e->topic, prefix, n) == 0 && e->len && e->retain &&
-		!trouble_is_active(g, e->topic + n))
-		clear_topic(g, e->topic);
+		!trouble_is_shown(g, e->topic + n))
+		inbound_clear_topic(g, e->topic);
 }

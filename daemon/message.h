@@ -24,6 +24,7 @@ struct message {
 	enum message_lane lane;
 	struct retained *retained; /* LANE_RETAINED: what it is a picture of */
 	const char *topic;         /* lives as long as the message */
+	int64_t record;            /* number of the record on the disk; 0: not there */
 	bool retain, json;
 	uint8_t tries;
 	enum message_result result;

@@ -209,9 +209,9 @@ lane_trim(struct outbox *o, struct lane *l)
 	}
 }
 
-void
-outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
-	size_t len)
+static void
+append(struct outbox *o, enum message_lane lane, int64_t record, const char *topic,
+	const char *payload, size_t len)
 {
 	struct lane *l = &o->lanes[lane];
 	struct message *m = message_new(o, len);
@@ -221,9 +221,24 @@ outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const
 	}
 	m->lane = lane;
 	m->topic = topic;
+	m->record = record;
 	memcpy(m->payload, payload, len);
 	lane_append(l, m);
 	lane_trim(o, l);
+}
+
+void
+outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
+	size_t len)
+{
+	append(o, lane, 0, topic, payload, len);
+}
+
+void
+outbox_append_record(
+	struct outbox *o, int64_t record, const char *topic, const char *payload, size_t len)
+{
+	append(o, LANE_EVENT, record, topic, payload, len);
 }
 
 /* ---- retained topics ----------------------------------------------------------------------- */
@@ -249,6 +264,8 @@ void
 outbox_add(struct outbox *o, struct retained *r)
 {
 	if (!r->listed) {
+		if (o->ops.listed)
+			o->ops.listed(o->ops.arg, r->topic, true);
 		r->listed = true;
 		r->all_next = NULL;
 		r->all_prev = o->all_last;
@@ -275,6 +292,8 @@ unlist(struct outbox *o, struct retained *r)
 	else
 		o->all_last = r->all_prev;
 	r->listed = false;
+	if (o->ops.listed)
+		o->ops.listed(o->ops.arg, r->topic, false);
 }
 
 static struct retained *
@@ -415,6 +434,8 @@ settled(struct outbox *o, struct message *m)
 {
 	struct retained *r = m->retained;
 	bool was_clearing = m->retain && m->len == 0;
+	if (m->record && o->ops.settled)
+		o->ops.settled(o->ops.arg, m->record);
 	message_free(o, m);
 	if (!r)
 		return;
@@ -504,5 +525,6 @@ outbox_stats(const struct outbox *o, struct outbox_stats *out)
 		.dropped_events = events->dropped,
 		.waiting = live->n + events->n,
 		.waiting_bytes = live->bytes + events->bytes,
+		.event_bytes = events->bytes,
 		.in_flight = o->in_flight};
 }

@@ -38,12 +38,16 @@ struct retained {
 struct outbox_ops {
 	void (*send)(void *arg, struct message *m); /* to the uplink */
 	void (*trouble)(void *arg, const char *topic, int reason, const char *what);
+	/* The broker has the message of this record, or can never take it. NULL: not wanted. */
+	void (*settled)(void *arg, int64_t record);
+	/* A retained topic is about to be filled, or was cleared. NULL: not wanted. */
+	void (*listed)(void *arg, const char *topic, bool listed);
 	void *arg;
 };
 
 struct outbox_stats {
 	uint64_t published, acknowledged, refused, dropped_live, dropped_events;
-	size_t waiting, waiting_bytes, in_flight;
+	size_t waiting, waiting_bytes, event_bytes, in_flight;
 };
 
 struct outbox;
@@ -61,6 +65,9 @@ void outbox_forget(struct outbox *o, struct retained *r);
 /* Copies a message into LANE_EVENT or LANE_LIVE; `topic` must outlive it. */
 void outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
 	size_t len);
+/* The same into LANE_EVENT for a message that is on the disk under this number. */
+void outbox_append_record(
+	struct outbox *o, int64_t record, const char *topic, const char *payload, size_t len);
 
 /* The broker accepts from now on `window` messages at a time; every retained topic is sent again,
  * in the order in which they were added, before anything else. */

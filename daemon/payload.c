@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "config/hint.h"
-#include "config/json.h"
+#include "daemon/payload_impl.h"
 
-static void
-begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
+/* ---- what they all have ------------------------------------------------------------------- */
+
+void
+payload_begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
 	json_init(j, buf, size);
 	json_open(j, NULL, '{');
@@ -17,10 +19,10 @@ begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
 	json_put_int(j, "ts", e->ts_ms);
 }
 
-static void
-begin(struct json *j, char *buf, size_t size, const struct envelope *e)
+void
+payload_begin(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
-	begin_plain(j, buf, size, e);
+	payload_begin_plain(j, buf, size, e);
 	json_put_string(j, "clock", clock_state_name(e->clock));
 	json_put_string(j, "gw", e->gw);
 	if (e->epoch) {
@@ -29,15 +31,15 @@ begin(struct json *j, char *buf, size_t size, const struct envelope *e)
 	}
 }
 
-static size_t
-finish(struct json *j)
+size_t
+payload_finish(struct json *j)
 {
 	json_close(j, '}');
 	return json_end(j);
 }
 
-static void
-texts(struct json *j, const char *key, const struct text *t)
+void
+payload_texts(struct json *j, const char *key, const struct text *t)
 {
 	json_open(j, key, '{');
 	if (t->ru)
@@ -90,7 +92,7 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 {
 	struct json j;
 	bool errors = false;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "source", s->config->id);
 	json_open(&j, "values", '{');
 	for (size_t k = 0; k < r->n; k++) {
@@ -108,14 +110,14 @@ payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct
 			error_word(&j, point_id(s, points[k]), r->values[k].fail,
 				r->values[k].exception);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 size_t
 payload_silence(char *buf, size_t size, const struct envelope *e, const struct source *s)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "source", s->config->id);
 	json_open(&j, "values", '{');
 	json_close(&j, '}');
@@ -123,7 +125,7 @@ payload_silence(char *buf, size_t size, const struct envelope *e, const struct s
 	for (size_t i = 0; i < s->n_points; i++)
 		error_word(&j, point_id(s, s->points[i]), s->fail, s->exception);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 /* ---- machines ------------------------------------------------------------------------------ */
@@ -155,7 +157,7 @@ points_info(struct json *j, const struct source *s)
 		json_open(j, name, '{');
 		json_put_string(j, "unit", p->unit && *p->unit ? p->unit : NULL);
 		json_put_string(j, "class", p->class);
-		texts(j, "title", &p->title);
+		payload_texts(j, "title", &p->title);
 		json_close(j, '}');
 	}
 }
@@ -164,9 +166,9 @@ size_t
 payload_machine_info(char *buf, size_t size, const struct envelope *e, const struct machine *m)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "class", m->config->class);
-	texts(&j, "title", &m->config->title);
+	payload_texts(&j, "title", &m->config->title);
 	json_put_string(&j, "asset", m->config->asset);
 	json_open(&j, "sources", '{');
 	for (size_t i = 0; i < m->n_sources; i++)
@@ -176,7 +178,7 @@ payload_machine_info(char *buf, size_t size, const struct envelope *e, const str
 	for (size_t i = 0; i < m->n_sources; i++)
 		points_info(&j, m->sources[i]);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 void
@@ -225,24 +227,40 @@ source_values(struct json *j, const struct source *s)
 	}
 }
 
-void
-payload_put_code(void *json, const char *code, enum severity severity)
-{
-	(void)severity;
-	json_put_string(json, NULL, code);
-}
-
 static void
 put_progress(struct json *j, const struct machine *m)
 {
-	const struct source *speaker = machine_speaker(m);
-	const struct value v = {.kind = VALUE_REAL,
-		.decimals = 3,
-		.u.num = speaker ? speaker->status.progress : -1};
+	const struct value v = {.kind = VALUE_REAL, .decimals = 3, .u.num = machine_progress(m)};
 	if (v.u.num < 0)
 		json_put_null(j, "progress");
 	else
 		json_put_value(j, "progress", &v);
+}
+
+void
+payload_put_alarms(struct json *j, const struct machine *m)
+{
+	json_open(j, "alarms", '[');
+	for (size_t i = 0; i < alarmset_size(m->alarms); i++) {
+		const struct alarm *a = alarmset_at(m->alarms, i);
+		if (alarm_counts(a))
+			json_put_string(j, NULL, a->spec.code);
+	}
+	json_close(j, ']');
+}
+
+void
+payload_put_maintenance(struct json *j, const struct machine *m)
+{
+	if (!m->maintenance.until_ms) {
+		json_put_null(j, "maintenance");
+		return;
+	}
+	json_open(j, "maintenance", '{');
+	json_put_int(j, "since", m->maintenance.since_ms);
+	json_put_int(j, "until", m->maintenance.until_ms);
+	json_put_string(j, "reason", m->maintenance.reason);
+	json_close(j, '}');
 }
 
 size_t
@@ -252,19 +270,17 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	struct json j;
 	char reason[256];
 	machine_reason(m, reason, sizeof(reason));
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "state", machine_state(m));
 	json_put_string(&j, "availability", machine_availability(m));
 	json_put_string(&j, "activity", activity_name(m->activity));
 	json_put_string(&j, "condition", machine_condition(m));
 	json_put_int(&j, "since", m->since_ms);
 	json_put_string(&j, "reason", reason);
-	json_put_null(&j, "job");
+	json_put_string(&j, "job", machine_job(m));
 	put_progress(&j, m);
-	json_open(&j, "alarms", '[');
-	machine_faults(m, payload_put_code, &j);
-	json_close(&j, ']');
-	json_put_null(&j, "maintenance");
+	payload_put_alarms(&j, m);
+	payload_put_maintenance(&j, m);
 	json_open(&j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_values(&j, m->sources[i]);
@@ -273,7 +289,7 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_state(&j, m->sources[i], language);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -283,12 +299,12 @@ payload_state_event(char *buf, size_t size, const struct envelope *e, const char
 	const char *to, const char *reason)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "type", "state");
 	json_put_string(&j, "from", from);
 	json_put_string(&j, "to", to);
 	json_put_string(&j, "reason", reason);
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 size_t
@@ -296,12 +312,12 @@ payload_identity_event(char *buf, size_t size, const struct envelope *e, const c
 	const char *was, const char *now)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "type", "identity");
 	json_put_string(&j, "source", source);
 	json_put_string(&j, "was", was && *was ? was : NULL);
 	json_put_string(&j, "now", now && *now ? now : NULL);
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 size_t
@@ -309,54 +325,12 @@ payload_config_event(char *buf, size_t size, const struct envelope *e, const cha
 	const char *error)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "type", "config");
 	json_put_string(&j, "hash", hash);
 	json_put_bool(&j, "ok", ok);
 	json_put_string(&j, "error", error);
-	return finish(&j);
-}
-
-size_t
-payload_alarm_event(char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a)
-{
-	struct json j;
-	begin(&j, buf, size, e);
-	json_put_string(&j, "type", "alarm");
-	json_put_string(&j, "code", a->code);
-	json_put_string(&j, "transition", a->active ? "raised" : "cleared");
-	json_put_string(&j, "severity", severity_name(a->severity));
-	json_put_null(&j, "value");
-	json_put_null(&j, "limit");
-	return finish(&j);
-}
-
-size_t
-payload_alarm(char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a,
-	enum language language)
-{
-	struct json j;
-	begin(&j, buf, size, e);
-	json_put_string(&j, "code", a->code);
-	json_put_string(&j, "severity", severity_name(a->severity));
-	json_put_bool(&j, "active", a->active);
-	json_put_int(&j, "raised", a->raised_ms);
-	if (a->cleared_ms)
-		json_put_int(&j, "cleared", a->cleared_ms);
-	else
-		json_put_null(&j, "cleared");
-	json_put_uint(&j, "count", a->count);
-	json_put_null(&j, "source");
-	json_put_null(&j, "value");
-	json_put_null(&j, "limit");
-	json_put_string(&j, "text", config_text(&a->text, language));
-	json_put_string(&j, "hint", config_text(&a->hint, language));
-	texts(&j, "texts", &a->text);
-	json_put_bool(&j, "stale", false);
-	json_put_bool(&j, "flapping", false);
-	json_put_bool(&j, "acked", false);
-	json_put_null(&j, "suppressed_by");
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 /* ---- the gateway --------------------------------------------------------------------------- */
@@ -366,7 +340,7 @@ payload_gateway_info(char *buf, size_t size, const struct envelope *e, const str
 	const char *boot, const char *epoch)
 {
 	struct json j;
-	begin(&j, buf, size, e);
+	payload_begin(&j, buf, size, e);
 	json_put_string(&j, "version", LABPULSE_VERSION);
 	json_put_string(&j, "boot", boot);
 	json_put_string(&j, "epoch", epoch);
@@ -380,7 +354,7 @@ payload_gateway_info(char *buf, size_t size, const struct envelope *e, const str
 	json_put_int(&j, "window", c->mqtt.window);
 	json_put_int(&j, "spool_bytes", c->spool_max_bytes);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }
 
 static void
@@ -428,7 +402,7 @@ size_t
 payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h)
 {
 	struct json j;
-	begin_plain(&j, buf, size, e);
+	payload_begin_plain(&j, buf, size, e);
 	json_put_string(&j, "gw", e->gw);
 	json_put_int(&j, "uptime_s", h->uptime_s);
 	json_put_string(&j, "version", h->version);
@@ -459,5 +433,5 @@ payload_health(char *buf, size_t size, const struct envelope *e, const struct he
 	json_open(&j, "disk", '{');
 	json_put_int(&j, "free_bytes", h->disk_free_bytes);
 	json_close(&j, '}');
-	return finish(&j);
+	return payload_finish(&j);
 }

@@ -14,6 +14,8 @@
 #include "daemon/outbox.h"
 #include "daemon/poller.h"
 
+struct json; /* config/json.h */
+
 struct envelope {
 	int64_t ts_ms;
 	enum clock_state clock;
@@ -47,18 +49,10 @@ struct health {
 	uint64_t polls_lost;
 };
 
-/* An alarm of the gateway itself. */
-struct gateway_alarm {
-	const char *code;
-	enum severity severity;
-	bool active;
-	int64_t raised_ms, cleared_ms; /* 0: not yet */
-	unsigned count;
-	struct text text, hint;
-};
-
-/* For machine_faults(): adds the code to a struct json. */
-void payload_put_code(void *json, const char *code, enum severity severity);
+/* For `state` and the tool: the codes of the alarms that count; until when, and why. */
+void payload_put_alarms(struct json *j, const struct machine *m);
+void payload_put_maintenance(struct json *j, const struct machine *m);
+void payload_put_usage(struct json *j, const struct usage_kept *u, const char *asset);
 /* Is there any value or error in it for this source? */
 bool payload_says_anything(const struct source *s, const struct reading *r, const uint16_t *points);
 size_t payload_telemetry(char *buf, size_t size, const struct envelope *e, const struct source *s,
@@ -78,10 +72,18 @@ size_t payload_gateway_info(char *buf, size_t size, const struct envelope *e,
 size_t payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h);
 size_t payload_config_event(char *buf, size_t size, const struct envelope *e, const char *hash,
 	bool ok, const char *error);
-size_t payload_alarm(char *buf, size_t size, const struct envelope *e,
-	const struct gateway_alarm *a, enum language language);
-size_t payload_alarm_event(
-	char *buf, size_t size, const struct envelope *e, const struct gateway_alarm *a);
+size_t payload_alarm(char *buf, size_t size, const struct envelope *e, const struct alarm *a,
+	enum language language);
+/* `transition`: raised, cleared, changed, acked, suppressed. */
+size_t payload_alarm_event(char *buf, size_t size, const struct envelope *e, const struct alarm *a,
+	const char *transition);
+/* `started`, or `ended` if it has a result. */
+size_t payload_job(
+	char *buf, size_t size, const struct envelope *e, const struct job *job, const char *asset);
+size_t payload_usage(char *buf, size_t size, const struct envelope *e, const struct usage_kept *u,
+	const char *asset);
+size_t payload_counters_event(char *buf, size_t size, const struct envelope *e, const char *field,
+	double was, double now, const char *note);
 /* The hint for a source that does not answer; "" for one that does. */
 void payload_hint(char *buf, size_t size, const struct source *s, enum language language);
 

@@ -19,6 +19,8 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 
+#define REFUSED "config-refused"
+
 struct reload {
 	struct config *old;
 	size_t sets_out;         /* old pollsets that have not come back */
@@ -146,7 +148,7 @@ update_machine(struct reload *r, struct machine *m, const struct machine_config 
 	m->n_sources = mc->n_sources;
 	m->config = mc;
 	m->dirty = true;
-	return 0;
+	return machine_rebind(m, clock_now());
 }
 
 static struct machine *
@@ -158,19 +160,27 @@ machine_for(struct gateway *g, struct reload *r, const struct machine_config *mc
 		if (!m || strcmp(m->config->id, mc->id) != 0)
 			continue;
 		g->machines[i] = NULL;
+		bool moved = strcmp(m->config->asset, mc->asset) != 0;
+		if (moved)
+			remember_leave(g, m);
 		update_machine(r, m, mc, now);
+		if (moved)
+			remember_recall(g, m);
 		outbox_mark(g->outbox, &m->info);
 		return m;
 	}
-	struct machine *m = machine_create(mc, now, clock_mono_us());
-	if (m)
+	struct machine *m = machine_create(mc, now, clock_now());
+	if (m) {
 		announce_machine(g, m);
+		remember_recall(g, m);
+	}
 	return m;
 }
 
 static void
 withdraw(struct gateway *g, struct reload *r, struct machine *m)
 {
+	remember_leave(g, m);
 	for (size_t i = 0; i < m->n_sources; i++)
 		keep_for_later(r, m->sources[i]);
 	m->n_sources = 0;
@@ -252,20 +262,11 @@ update_pollers(struct gateway *g, struct reload *r, const struct config *now)
 
 /* ---- the reload itself --------------------------------------------------------------------- */
 
-static const struct trouble_facts refused = {
-	.code = "config-refused",
-	.severity = SEVERITY_WARNING,
-	.text = {.en = "The new configuration was refused; the old one goes on",
-		.ru = "Новая конфигурация отклонена; работает прежняя"},
-	.hint = {.en = "Run labpulse check, mend what it names, reload again",
-		.ru = "Выполните labpulse check, исправьте указанное и перезагрузите снова"},
-};
-
 static void
 tell_config(struct gateway *g, const char *hash, const char *error)
 {
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
-	gateway_send_event(g, g->event_topic,
+	journal_event(g, g->event_topic,
 		payload_config_event(g->scratch, GATEWAY_SCRATCH, &e, hash, error == NULL, error));
 	health_changed(g);
 }
@@ -275,7 +276,7 @@ refuse(struct gateway *g, const char *error)
 {
 	snprintf(g->config_error, sizeof(g->config_error), "%s", error);
 	log_error("configuration refused, the old one goes on: %s", error);
-	trouble_raise(g, &refused);
+	trouble_raise(g, REFUSED);
 	tell_config(g, g->config->hash, g->config_error);
 }
 
@@ -325,7 +326,7 @@ apply(struct gateway *g, struct reload *r, struct config *now)
 	give_sets(g, r);
 	g->config_loaded_ms = clock_wall_ms();
 	g->config_error[0] = '\0';
-	trouble_clear(g, refused.code);
+	trouble_clear(g, REFUSED);
 	outbox_mark(g->outbox, &g->info);
 	tell_config(g, now->hash, NULL);
 	gateway_settle(g);

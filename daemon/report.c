@@ -113,6 +113,29 @@ source_part(struct json *j, const struct source *s, enum language language)
 	json_close(j, '}');
 }
 
+/* What is wrong, and what to touch. */
+static void
+alarms_part(struct json *j, const struct machine *m, enum language language)
+{
+	json_open(j, "alarms", '[');
+	for (size_t i = 0; i < alarmset_size(m->alarms); i++) {
+		const struct alarm *a = alarmset_at(m->alarms, i);
+		if (!a->life.active)
+			continue;
+		json_open(j, NULL, '{');
+		json_put_string(j, "code", a->spec.code);
+		json_put_string(j, "severity", severity_name(a->spec.severity));
+		json_put_int(j, "raised", a->life.raised_ms);
+		json_put_string(j, "text", config_text(&a->spec.text, language));
+		json_put_string(j, "hint", config_text(&a->spec.hint, language));
+		json_put_bool(j, "acked", a->life.acked);
+		json_put_string(j, "suppressed_by",
+			a->life.suppressed_by[0] ? a->life.suppressed_by : NULL);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void
 machine_part(struct json *j, const struct machine *m, enum language language)
 {
@@ -123,6 +146,8 @@ machine_part(struct json *j, const struct machine *m, enum language language)
 	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
 	json_put_string(j, "availability", machine_availability(m));
 	json_put_string(j, "reason", reason);
+	alarms_part(j, m, language);
+	payload_put_maintenance(j, m);
 	json_open(j, "sources", '[');
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_part(j, m->sources[i], language);
@@ -156,10 +181,8 @@ watched_machine(struct json *j, const struct gateway *g, const struct machine *m
 	json_put_string(j, "title", config_text(&m->config->title, g->config->language));
 	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
 	json_put_string(j, "activity", activity_name(m->activity));
-	json_put_null(j, "job");
-	json_open(j, "alarms", '[');
-	machine_faults(m, payload_put_code, j);
-	json_close(j, ']');
+	json_put_string(j, "job", machine_job(m));
+	payload_put_alarms(j, m);
 	json_open(j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++) {
 		const struct source *s = m->sources[i];

@@ -304,6 +304,7 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	if (s->status.activity != r->status.activity || s->status.faults != r->status.faults)
 		outcome |= OUTCOME_STATE;
 	s->status = r->status;
+	memcpy(s->job_name, r->job_name, sizeof(s->job_name));
 	s->fail = FAIL_NONE;
 	if (too_early(s, r) && !(outcome & OUTCOME_SOURCE))
 		return outcome;

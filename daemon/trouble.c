@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* trouble.c -- alarms of the gateway itself: retained while they are so, and 15 minutes after */
+/* trouble.c -- alarms of the gateway itself: the same life as a machine's, topics of its own
+ *
+ * What each means stands in config/alarm_words.c.
+ */
 #include "daemon/gateway.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/alarm_words.h"
 #include "daemon/clock.h"
+#include "daemon/keep.h"
 #include "daemon/log.h"
 
-#define REMOVE_AFTER_MS (15 * 60 * 1000)
+#define BUS_FOR_MS 30000
+
+struct trouble {
+	struct trouble *next;
+	struct alarm alarm;
+	struct retained retained;
+	struct gateway *gateway;
+	char code[64];
+};
 
 static struct trouble *
 find(const struct gateway *g, const char *code)
@@ -30,14 +43,20 @@ render(struct retained *r, char *buf, size_t size)
 }
 
 static struct trouble *
-create(struct gateway *g, const struct trouble_facts *facts)
+create(struct gateway *g, const char *code)
 {
-	struct trouble *t = calloc(1, sizeof(*t));
+	const struct alarm_words *words = alarm_words_find(code);
+	struct trouble *t = words ? calloc(1, sizeof(*t)) : NULL;
 	if (!t)
 		return NULL;
-	snprintf(t->code, sizeof(t->code), "%s", facts->code);
+	snprintf(t->code, sizeof(t->code), "%s", code);
 	t->gateway = g;
-	t->alarm.code = t->code;
+	t->alarm.spec = (struct alarm_spec){.code = t->code,
+		.severity = words->severity,
+		.for_ms = strncmp(code, "bus-", 4) == 0 ? BUS_FOR_MS : 0,
+		.hits = 1,
+		.text = words->text,
+		.hint = words->hint};
 	t->retained = (struct retained){
 		.topic = gateway_topic(g, "gateways/%s/alarm/%s", g->config->gateway, t->code),
 		.json = true,
@@ -52,62 +71,102 @@ create(struct gateway *g, const struct trouble_facts *facts)
 }
 
 static void
-send_event(struct gateway *g, const struct trouble *t)
+tell(struct gateway *g, struct trouble *t, unsigned bits)
 {
-	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
-	gateway_send_event(
-		g, g->event_topic, payload_alarm_event(g->scratch, GATEWAY_SCRATCH, &e, &t->alarm));
+	static const struct {
+		enum transition bit;
+		const char *word;
+	} words[] = {
+		{ALARM_RAISED, "raised"}, {ALARM_CHANGED, "changed"}, {ALARM_CLEARED, "cleared"}};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!(bits & words[i].bit))
+			continue;
+		struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
+		journal_event(g, g->event_topic,
+			payload_alarm_event(
+				g->scratch, GATEWAY_SCRATCH, &e, &t->alarm, words[i].word));
+	}
+	if (bits & ALARM_RAISED)
+		log_warning("alarm %s: %s", t->code,
+			config_text(&t->alarm.spec.text, g->config->language));
+	if (bits & ALARM_CLEARED)
+		log_info("alarm %s: over", t->code);
+	remember_alarm(g, "", &t->alarm);
+	outbox_add(g->outbox, &t->retained);
+}
+
+const char *
+trouble_set(struct gateway *g, const char *code, enum truth holds)
+{
+	struct trouble *t = find(g, code);
+	const struct alarm_input in = {.condition = holds};
+	if (!t && holds == TRUTH_TRUE)
+		t = create(g, code);
+	if (!t)
+		return NULL;
+	unsigned bits = alarm_update(&t->alarm, &in, NULL, clock_now());
+	if (bits)
+		tell(g, t, bits);
+	return t->alarm.life.active ? t->code : NULL;
 }
 
 void
-trouble_raise(struct gateway *g, const struct trouble_facts *facts)
+trouble_raise(struct gateway *g, const char *code)
 {
-	struct trouble *t = find(g, facts->code);
-	if (!t)
-		t = create(g, facts);
-	if (!t || t->alarm.active)
-		return;
-	t->alarm.severity = facts->severity;
-	t->alarm.text = facts->text;
-	t->alarm.hint = facts->hint;
-	t->alarm.active = true;
-	t->alarm.raised_ms = clock_wall_ms();
-	t->alarm.cleared_ms = 0;
-	t->alarm.count++;
-	log_warning("alarm %s: %s", t->code, config_text(&facts->text, g->config->language));
-	outbox_add(g->outbox, &t->retained);
-	send_event(g, t);
+	trouble_set(g, code, TRUTH_TRUE);
 }
 
 void
 trouble_clear(struct gateway *g, const char *code)
 {
-	struct trouble *t = find(g, code);
-	if (!t || !t->alarm.active)
-		return;
-	t->alarm.active = false;
-	t->alarm.cleared_ms = clock_wall_ms();
-	log_info("alarm %s: over", code);
-	outbox_mark(g->outbox, &t->retained);
-	send_event(g, t);
+	trouble_set(g, code, TRUTH_FALSE);
 }
 
 bool
-trouble_is_active(const struct gateway *g, const char *code)
+trouble_is_shown(const struct gateway *g, const char *code)
 {
 	const struct trouble *t = find(g, code);
-	return t && t->alarm.active;
+	return t && t->retained.listed && !t->retained.leaving;
+}
+
+/* Nobody asks any more after a bus that a reload took away. */
+static void
+look_after(struct gateway *g, struct trouble *t)
+{
+	if (strncmp(t->code, "bus-", 4) == 0 && !buswatch_has(g, t->code))
+		trouble_clear(g, t->code);
+	if (t->retained.listed && !t->retained.leaving && alarm_is_past(&t->alarm, clock_now()))
+		outbox_forget(g->outbox, &t->retained);
 }
 
 void
-trouble_tick(struct gateway *g, int64_t now_ms)
+trouble_tick(struct gateway *g)
 {
 	for (struct trouble *t = g->troubles; t; t = t->next)
-		if (!t->alarm.active && t->alarm.cleared_ms &&
-			now_ms - t->alarm.cleared_ms >= REMOVE_AFTER_MS) {
-			t->alarm.cleared_ms = 0;
-			outbox_forget(g->outbox, &t->retained);
-		}
+		look_after(g, t);
+}
+
+static void
+recall(void *arg, const char *key, const char *text)
+{
+	struct gateway *g = arg;
+	struct alarm_life life = {.active = false};
+	if (key[0] != '/' || !keep_read_alarm(text, &life))
+		return;
+	struct trouble *t = create(g, key + 1);
+	if (!t)
+		return;
+	t->alarm.life = life;
+	if (life.active || !alarm_is_past(&t->alarm, clock_now()))
+		outbox_add(g->outbox, &t->retained);
+}
+
+void
+trouble_recall(struct gateway *g)
+{
+	state_each(g->state, "alarm", recall, g);
+	trouble_clear(g, "config-refused"); /* this one was accepted */
+	trouble_set(g, "disk", g->state ? TRUTH_FALSE : TRUTH_TRUE);
 }
 
 void

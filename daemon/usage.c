@@ -121,7 +121,7 @@ begin(struct usage *u, const struct usage_input *in, int64_t since_us, struct mo
 	job_make_id(j->id, j->started_ms, random);
 	snprintf(j->evidence, sizeof(j->evidence), "%s", in->evidence ? in->evidence : "");
 	for (size_t q = 0; q < QUANTITY_COUNT; q++)
-		j->base[q] = u->kept.tallies[q].total;
+		j->base[q] = u->kept.totals[q] > 0 ? u->kept.totals[q] : 0;
 	u->start_us = u->phase_us = since_us;
 	u->quiet_us = u->unknown_us = 0;
 	u->word = JOB_NONE;
@@ -169,7 +169,7 @@ measure(struct usage *u, const struct usage_input *in)
 	struct job *j = &u->kept.job;
 
 	for (size_t q = 0; q < QUANTITY_COUNT; q++)
-		j->used[q] = u->kept.meters[q][0] ? u->kept.tallies[q].total - j->base[q] : -1;
+		j->used[q] = u->kept.totals[q] >= 0 ? u->kept.totals[q] - j->base[q] : -1;
 	if (in->progress >= 0)
 		j->progress = in->progress;
 	if (in->name && *in->name)
@@ -278,14 +278,17 @@ resume(struct usage *u, const struct usage_input *in, struct moment now, struct 
 
 /* ---- the public part ------------------------------------------------------------------------ */
 
+const struct usage_kept usage_nothing = {.totals = {-1, -1, -1}, .energy_wh = -1};
+
 void
 usage_init(struct usage *u, const struct usage_rules *rules, struct moment now)
 {
 	*u = (struct usage){.rules = *rules,
-		.kept = {.since_ms = now.wall_ms, .energy_wh = -1, .at_ms = now.wall_ms},
+		.kept = usage_nothing,
 		.last_us = now.us,
 		.last_bucket = IN_UNKNOWN,
 		.from_us = now.us};
+	u->kept.since_ms = u->kept.at_ms = now.wall_ms;
 }
 
 void
@@ -339,21 +342,40 @@ usage_update(
 	u->last_fault = in->fault;
 }
 
+/* The meter of that point; else a free one; else the one that was silent for longest. */
+static struct meter *
+find_meter(struct usage *u, const char *name)
+{
+	struct meter *best = &u->kept.meters[0];
+	size_t len = strcspn(name, " ");
+
+	for (size_t i = 0; i < METERS_MAX; i++) {
+		struct meter *m = &u->kept.meters[i];
+		if (strncmp(m->name, name, len) == 0 && (m->name[len] == ' ' || !m->name[len]))
+			return m;
+		if (best->name[0] && (!m->name[0] || m->tally.last_ms < best->tally.last_ms))
+			best = m;
+	}
+	return best;
+}
+
 void
 usage_count(struct usage *u, enum quantity q, const char *meter, const struct tally_rules *rules,
 	double reading, struct moment now)
 {
-	char *was = u->kept.meters[q];
-	size_t size = sizeof(u->kept.meters[q]);
+	struct meter *m = find_meter(u, meter);
+	double *total = &u->kept.totals[q];
 
-	if (strncmp(was, meter, size - 1) != 0) {
-		snprintf(was, size, "%s", meter);
-		tally_rebase(&u->kept.tallies[q]);
+	if (strncmp(m->name, meter, sizeof(m->name) - 1) != 0) {
+		snprintf(m->name, sizeof(m->name), "%s", meter);
+		tally_rebase(&m->tally);
 	}
-	double added = tally_take(&u->kept.tallies[q], rules, reading, now.wall_ms);
-	if (q != QUANTITY_ENERGY_WH || !u->kept.tallies[q].known)
+	double added = tally_take(&m->tally, rules, reading, now.wall_ms);
+	if (!m->tally.known)
 		return;
-	u->kept.energy_wh = (u->kept.energy_wh < 0 ? 0 : u->kept.energy_wh) + added;
+	*total = (*total < 0 ? 0 : *total) + added;
+	if (q == QUANTITY_ENERGY_WH)
+		u->kept.energy_wh = (u->kept.energy_wh < 0 ? 0 : u->kept.energy_wh) + added;
 }
 
 bool

@@ -53,16 +53,25 @@ struct job {
 
 enum bucket { IN_OFF, IN_IDLE, IN_BUSY, IN_PAUSED, IN_UNKNOWN, IN_OFFLINE, BUCKET_COUNT };
 
+struct meter {          /* a counter of one of its devices */
+	char name[192]; /* which point of which device: "meter.energy_import_wh SDM120"; "": free */
+	struct tally tally;
+};
+enum { METERS_MAX = 6 };
+
 struct usage_kept {
 	int64_t since_ms;
 	int64_t in_us[BUCKET_COUNT], fault_us;
 	uint64_t jobs_started, jobs_finished, jobs_failed, alarms_raised;
-	double energy_wh; /* published; negative: no counter */
-	struct tally tallies[QUANTITY_COUNT];
-	char meters[QUANTITY_COUNT][192]; /* which point of which device fed it */
-	struct job job;                   /* open, or still too short to be one */
-	int64_t at_ms;                    /* when this was kept */
+	double energy_wh;              /* published; negative: no counter */
+	double totals[QUANTITY_COUNT]; /* all that its meters counted; negative: it has none */
+	struct meter meters[METERS_MAX];
+	struct job job; /* open, or still too short to be one */
+	int64_t at_ms;  /* when this was kept */
 };
+
+/* Of an asset of which nothing is known yet. */
+extern const struct usage_kept usage_nothing;
 
 struct usage_rules {
 	int64_t end_after_ms, min_ms;
@@ -120,7 +129,7 @@ void usage_restore(
 void usage_update(
 	struct usage *u, const struct usage_input *in, struct moment now, struct usage_news *news);
 /* A reading of a counter. `meter` names point and device ("meter.energy_import_wh SDM120"): another
- * one than before starts anew. */
+ * device than before starts anew. */
 void usage_count(struct usage *u, enum quantity q, const char *meter,
 	const struct tally_rules *rules, double reading, struct moment now);
 /* The machine leaves the configuration, or its asset does: an open job ends now. */

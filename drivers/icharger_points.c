@@ -30,7 +30,8 @@ const char *const icharger_states[] = {"idle", "checking", "charging", "discharg
 	STATUS(c, "voltage_v", "V", "battery_v", REAL, "напряжение", "voltage", ), \
 	STATUS(c, "current_a", "A", "battery_a", REAL, "ток", "current", ), \
 	STATUS(c, "power_w", "W", "power_active_w", REAL, "мощность", "power", ), \
-	STATUS(c, "charge_mah", "mAh", NULL, INT, "заряд за цикл", "charge of this cycle", ), \
+	STATUS(c, "charge_mah", "mAh", "charge_mah", INT, "заряд за цикл", \
+		"charge of this cycle", .counter = true), \
 	STATUS(c, "energy_wh", "Wh", "energy_session_wh", REAL, "энергия за цикл", \
 		"energy of this cycle", .counter = true), \
 	STATUS(c, "time_s", "s", "run_time_s", INT, "время цикла", "time of this cycle", \

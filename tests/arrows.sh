@@ -57,7 +57,7 @@ only 'yaml\.h' 'config/yaml\.c'
 only 'libudev\.h' 'drivers/usb\.c'
 only 'sqlite3\.h' 'daemon/state\.c'
 only 'microhttpd\.h' 'daemon/metrics\.c'
-only 'jansson\.h' 'daemon/control\.c|daemon/inbound\.c|cli/doc\.c'
+only 'jansson\.h' 'daemon/control\.c|daemon/control_care\.c|daemon/inbound\.c|daemon/keep\.c|cli/doc\.c'
 
 # Headers of ours include no library's header.
 hits=$(grep -nE '^#include <(uv|mosquitto|mqtt_protocol|modbus|yaml|jansson|sqlite3|microhttpd|libudev)' \

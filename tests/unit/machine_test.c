@@ -19,7 +19,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	m = machine_create(&lab_machine, &lab_config, 0);
+	m = machine_create(&lab_machine, &lab_config, (struct moment){0});
 	if (!m)
 		return -1;
 	meter = m->sources[0];
@@ -312,23 +312,45 @@ test_subset_of_points(void **state)
 /* ---- the machine -------------------------------------------------------------------------------
  */
 
+static struct machine_news news;
+static char transitions[256]; /* "hot raised, hot cleared" */
+
+static void
+note(void *arg, struct alarm *a, unsigned bits)
+{
+	size_t len = strlen(transitions);
+	(void)arg;
+	if (bits & (ALARM_RAISED | ALARM_CLEARED))
+		snprintf(transitions + len, sizeof(transitions) - len, "%s%s %s", len ? ", " : "",
+			a->spec.code, bits & ALARM_RAISED ? "raised" : "cleared");
+}
+
+/* At this millisecond of both clocks. */
+static bool
+changes(int64_t ms)
+{
+	const struct alarmset_context context = {.now = {.us = ms * 1000, .wall_ms = ms}};
+	machine_update(m, &context, note, NULL, &news);
+	return news.state;
+}
+
 static void
 test_one_source_is_enough(void **state)
 {
 	(void)state;
-	assert_false(machine_update(m, 1));
+	assert_false(changes(1));
 	bad(meter, 1, FAIL_LINK_DOWN);
-	assert_false(machine_update(m, 1000)); /* the other may answer yet */
+	assert_false(changes(1000)); /* the other may answer yet */
 	good(io, 2);
-	assert_true(machine_update(m, 2000));
+	assert_true(changes(2000));
 	assert_string_equal(machine_availability(m), "online");
 	assert_int_equal(m->since_ms, 2000);
 	good(meter, 3);
-	assert_false(machine_update(m, 3000));
+	assert_false(changes(3000));
 	bad(io, 4, FAIL_IDENTITY);
-	assert_false(machine_update(m, 4000));
+	assert_false(changes(4000));
 	bad(meter, 5, FAIL_IDENTITY);
-	assert_true(machine_update(m, 5000));
+	assert_true(changes(5000));
 	assert_string_equal(machine_state(m), "offline");
 	assert_int_equal(m->since_ms, 5000);
 }
@@ -350,6 +372,155 @@ test_reason(void **state)
 	assert_string_equal(buf, "meter: in-use, io: identity");
 	machine_reason(m, buf, 10);
 	assert_string_equal(buf, "meter: in");
+}
+
+/* ---- rules, alarms and jobs together --------------------------------------------------------- */
+
+static struct operand limit = {.kind = OPERAND_NUMBER, .number = 120};
+static struct usage_rule rules[] = {
+	{.activity = ACTIVITY_BUSY,
+		.when = {.kind = CONDITION_POINT,
+			.point = "meter.power_w",
+			.test = TEST_ABOVE,
+			.operands = &limit,
+			.n_operands = 1}},
+	{.activity = ACTIVITY_IDLE, .always = true},
+};
+static struct alarm_rule alarms[] = {
+	{.code = "hot",
+		.when = {.kind = CONDITION_POINT,
+			.point = "meter.count",
+			.test = TEST_ABOVE,
+			.operands = &limit,
+			.n_operands = 1},
+		.hits = 1,
+		.severity = SEVERITY_ERROR},
+};
+
+static void
+entropy(uint8_t out[10])
+{
+	memset(out, 7, 10);
+}
+
+static void
+with_rules(void)
+{
+	const struct usage_rules jobs = {.end_after_ms = 5000, .min_ms = 3000, .entropy = entropy};
+	machine_destroy(m);
+	lab_machine.usage = rules;
+	lab_machine.n_usage = 2;
+	lab_machine.alarms = alarms;
+	lab_machine.n_alarms = 1;
+	set_up(NULL);
+	usage_init(&m->usage, &jobs, (struct moment){0});
+	transitions[0] = '\0';
+}
+
+static void
+without_rules(void)
+{
+	lab_machine.n_usage = lab_machine.n_alarms = 0;
+}
+
+static bool
+measures(double at, double power, int64_t count)
+{
+	source_take(
+		meter, lab_answer(&l, at, power, count, "heat"), lab_fast, (int64_t)(at * LAB_S));
+	return changes((int64_t)(at * 1000));
+}
+
+static void
+test_a_job_from_start_to_end(void **state)
+{
+	char buf[256];
+	(void)state;
+	with_rules();
+	measures(1, 20, 0);
+	assert_string_equal(machine_state(m), "idle");
+	assert_true(measures(2, 300, 0));
+	assert_string_equal(machine_state(m), "busy");
+	machine_reason(m, buf, sizeof(buf));
+	assert_string_equal(buf, "meter.power_w 300 above 120, io: not read yet");
+	measures(4, 300, 0);
+	assert_false(news.usage.started); /* too short yet */
+	assert_null(machine_job(m));
+	measures(5, 300, 0);
+	assert_true(news.usage.started);
+	assert_int_equal(news.usage.start.started_ms, 2000);
+	assert_string_equal(news.usage.start.evidence, "meter.power_w");
+	assert_string_equal(machine_job(m), news.usage.start.id);
+	measures(20, 20, 0);
+	assert_non_null(machine_job(m)); /* it may go on */
+	for (int t = 21; t < 26; t++)
+		measures(t, 20, 0);
+	assert_true(news.usage.ended);
+	assert_int_equal(news.usage.end.result, END_FINISHED);
+	assert_int_equal(news.usage.end.ended_ms, 20000);
+	assert_null(machine_job(m));
+	without_rules();
+}
+
+static void
+test_an_alarm_makes_a_fault(void **state)
+{
+	char buf[256];
+	(void)state;
+	with_rules();
+	measures(1, 300, 0);
+	assert_true(measures(2, 300, 121));
+	assert_string_equal(machine_state(m), "fault");
+	assert_string_equal(machine_condition(m), "fault");
+	machine_reason(m, buf, sizeof(buf));
+	assert_string_equal(buf, "alarm hot, meter.power_w 300 above 120, io: not read yet");
+	m->maintenance = (struct maintenance){.until_ms = 9000, .until_us = 9000000};
+	measures(3, 300, 121);
+	assert_string_equal(machine_state(m), "busy"); /* known, and worked on */
+	m->maintenance.until_ms = 0;
+	measures(4, 300, 0);
+	measures(7, 300, 0);
+	assert_string_equal(transitions, "hot raised, hot cleared");
+	without_rules();
+}
+
+static void
+test_a_reload_changes_nothing(void **state)
+{
+	(void)state;
+	with_rules();
+	measures(1, 300, 121);
+	measures(5, 300, 121);
+	char id[27];
+	snprintf(id, sizeof(id), "%s", machine_job(m));
+	assert_int_equal(machine_rebind(m, (struct moment){.us = 5500000, .wall_ms = 5500}), 0);
+	assert_false(measures(6, 300, 121));
+	assert_string_equal(transitions, "hot raised");
+	assert_string_equal(machine_job(m), id);
+	without_rules();
+}
+
+static void
+test_energy_is_counted_once(void **state)
+{
+	struct lab_reading slow = {.r = {.group = 1, .n = 1, .ts_ms = 1000, .mono_us = LAB_S},
+		.values = {{.kind = VALUE_INT, .u.i = 1000}}};
+	(void)state;
+	lab_points[LAB_ENERGY].point.class = "energy_import_wh";
+	with_rules();
+	slow.r.values = slow.values;
+	source_take(meter, &slow.r, lab_slow, LAB_S);
+	source_take(io, &slow.r, lab_slow, LAB_S); /* its own meter is not this machine's */
+	changes(1000);
+	assert_true(m->usage.kept.energy_wh == 0);
+	slow.values[0].u.i = 1005;
+	slow.r.mono_us = 61 * LAB_S;
+	source_take(meter, &slow.r, lab_slow, 61 * LAB_S);
+	changes(61000);
+	changes(62000);
+	assert_true(m->usage.kept.energy_wh == 5);
+	lab_points[LAB_ENERGY].point.class = NULL;
+	without_rules();
 }
 
 int
@@ -377,6 +548,10 @@ main(void)
 		TEST(test_subset_of_points),
 		TEST(test_one_source_is_enough),
 		TEST(test_reason),
+		TEST(test_a_job_from_start_to_end),
+		TEST(test_an_alarm_makes_a_fault),
+		TEST(test_a_reload_changes_nothing),
+		TEST(test_energy_is_counted_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ set_up(void **state)
 {
 	(void)state;
 	memset(buf, '#', sizeof(buf));
-	m = machine_create(&lab_machine, &lab_config, 0);
+	m = machine_create(&lab_machine, &lab_config, (struct moment){0});
 	return m ? 0 : -1;
 }
 
@@ -131,12 +131,23 @@ test_info(void **state)
 }
 
 static void
+no_alarm(void *arg, struct alarm *a, unsigned bits)
+{
+	(void)arg;
+	(void)a;
+	(void)bits;
+	fail_msg("nothing is wrong");
+}
+
+static void
 test_state(void **state)
 {
 	char hint[512], expected[2048];
 	(void)state;
 	source_take(m->sources[0], lab_answer(&l, 5, 2.5, 7, "heat"), lab_fast, 5 * LAB_S);
-	machine_update(m, 5000);
+	struct machine_news news;
+	const struct alarmset_context at = {.now = {.us = 5000000, .wall_ms = 5000}};
+	machine_update(m, &at, no_alarm, NULL, &news);
 	m->sources[1]->decided = true;
 	m->sources[1]->ok = false;
 	m->sources[1]->fail = FAIL_TIMEOUT;
@@ -158,7 +169,12 @@ test_state(void **state)
 static void
 test_events(void **state)
 {
-	struct gateway_alarm a = {.code = "mqtt311", .severity = SEVERITY_WARNING, .active = true};
+	struct alarm a = {.spec = {.code = "hot", .severity = SEVERITY_WARNING},
+		.life = {.active = true,
+			.has_value = true,
+			.value = {.kind = VALUE_FLOAT, .u.num = 31.2F},
+			.has_limit = true,
+			.limit = 30}};
 	(void)state;
 	CHECK(NUMBERED "\"type\":\"state\",\"from\":null,\"to\":\"unknown\",\"reason\":"
 		       "\"all sources answer\"}",
@@ -171,24 +187,22 @@ test_events(void **state)
 		payload_config_event(buf, size, &numbered, "0123", false, "a \"b\""));
 	CHECK(NUMBERED "\"type\":\"config\",\"hash\":\"0123\",\"ok\":true,\"error\":null}",
 		payload_config_event(buf, size, &numbered, "0123", true, NULL));
-	CHECK(NUMBERED "\"type\":\"alarm\",\"code\":\"mqtt311\",\"transition\":\"raised\","
-		       "\"severity\":\"warning\",\"value\":null,\"limit\":null}",
-		payload_alarm_event(buf, size, &numbered, &a));
-	a.active = false;
-	payload_alarm_event(buf, sizeof(buf), &numbered, &a);
-	assert_non_null(strstr(buf, "\"cleared\""));
+	CHECK(NUMBERED "\"type\":\"alarm\",\"code\":\"hot\",\"transition\":\"raised\","
+		       "\"severity\":\"warning\",\"value\":31.2,\"limit\":30}",
+		payload_alarm_event(buf, size, &numbered, &a, "raised"));
+	CHECK(NUMBERED "\"type\":\"counters\",\"field\":\"busy_s\",\"was\":12,\"now\":3600,"
+		       "\"note\":\"old book\"}",
+		payload_counters_event(buf, size, &numbered, "busy_s", 12, 3600, "old book"));
 }
 
 static void
 test_alarm(void **state)
 {
-	struct gateway_alarm a = {.code = "mqtt311",
-		.severity = SEVERITY_WARNING,
-		.active = true,
-		.raised_ms = 7,
-		.count = 2,
-		.text = {.ru = "Старый", .en = "Old"},
-		.hint = {.en = "New one"}};
+	struct alarm a = {.spec = {.code = "mqtt311",
+				  .severity = SEVERITY_WARNING,
+				  .text = {.ru = "Старый", .en = "Old"},
+				  .hint = {.en = "New one"}},
+		.life = {.active = true, .raised_ms = 7, .count = 2}};
 	(void)state;
 	CHECK(HEAD "\"code\":\"mqtt311\",\"severity\":\"warning\",\"active\":true,\"raised\":7,"
 		   "\"cleared\":null,\"count\":2,\"source\":null,\"value\":null,\"limit\":null,"
@@ -196,6 +210,68 @@ test_alarm(void **state)
 		   "\"Old\"},\"stale\":false,\"flapping\":false,\"acked\":false,"
 		   "\"suppressed_by\":null}",
 		payload_alarm(buf, size, &plain, &a, LANGUAGE_RU));
+	a.life = (struct alarm_life){.raised_ms = 7,
+		.cleared_ms = 9,
+		.count = 2,
+		.stale = true,
+		.suppressed_by = "maintenance"};
+	a.spec.source = "meter";
+	payload_alarm(buf, sizeof(buf), &plain, &a, LANGUAGE_EN);
+	assert_non_null(strstr(buf, "\"active\":false,\"raised\":7,\"cleared\":9"));
+	assert_non_null(strstr(buf, "\"source\":\"meter\""));
+	assert_non_null(strstr(buf, "\"stale\":true"));
+	assert_non_null(strstr(buf, "\"suppressed_by\":\"maintenance\""));
+}
+
+static void
+test_job(void **state)
+{
+	struct job job = {.id = "01JGF0000000000000000000AB",
+		.started_ms = 1000,
+		.accuracy_s = 2,
+		.evidence = "meter.power_w",
+		.used = {512.46, -1, 0}};
+	(void)state;
+	CHECK(NUMBERED
+		"\"type\":\"started\",\"job\":\"01JGF0000000000000000000AB\",\"asset\":"
+		"\"INV-1\",\"started\":1000,\"accuracy_s\":2,\"evidence\":\"meter.power_w\"}",
+		payload_job(buf, size, &numbered, &job, "INV-1"));
+	job.result = END_POWER_LOSS;
+	job.ended_ms = 3601000;
+	job.span_us = 3600 * LAB_S;
+	job.busy_us = 3400 * LAB_S;
+	job.paused_us = 200 * LAB_S;
+	snprintf(job.name, sizeof(job.name), "a\"b.gcode");
+	CHECK(NUMBERED
+		"\"type\":\"ended\",\"job\":\"01JGF0000000000000000000AB\",\"asset\":"
+		"\"INV-1\",\"started\":1000,\"ended\":3601000,\"duration_s\":3600,"
+		"\"busy_s\":3400,\"paused_s\":200,\"result\":\"power-loss\",\"accuracy_s\":2,"
+		"\"evidence\":\"meter.power_w\",\"energy_wh\":512.5,\"charge_mah\":0,"
+		"\"name\":\"a\\\"b.gcode\"}",
+		payload_job(buf, size, &numbered, &job, "INV-1"));
+}
+
+static void
+test_usage(void **state)
+{
+	struct usage_kept u = usage_nothing;
+	(void)state;
+	u.since_ms = 17;
+	u.in_us[IN_BUSY] = 3 * LAB_S + 999999;
+	u.in_us[IN_OFFLINE] = 5 * LAB_S;
+	u.fault_us = LAB_S;
+	u.jobs_started = 4;
+	u.jobs_finished = 2;
+	u.jobs_failed = 1;
+	u.alarms_raised = 7;
+	const char *expected = HEAD
+		"\"asset\":\"INV-1\",\"since\":17,\"off_s\":0,\"idle_s\":0,\"busy_s\":3,"
+		"\"paused_s\":0,\"unknown_s\":0,\"offline_s\":5,\"fault_s\":1,"
+		"\"jobs_started\":4,\"jobs_finished\":2,\"jobs_failed\":1,\"alarms_raised\":7}";
+	CHECK(expected, payload_usage(buf, size, &plain, &u, "INV-1"));
+	u.energy_wh = 12.34;
+	payload_usage(buf, sizeof(buf), &plain, &u, "INV-1");
+	assert_non_null(strstr(buf, "\"energy_wh\":12.3}"));
 }
 
 static void
@@ -318,6 +394,8 @@ main(void)
 		TEST(test_state),
 		TEST(test_events),
 		TEST(test_alarm),
+		TEST(test_job),
+		TEST(test_usage),
 		TEST(test_gateway_info),
 		TEST(test_health),
 		TEST(test_openmetrics),

@@ -338,7 +338,7 @@ test_no_counter(void **state)
 	assert_true(w.u.kept.energy_wh < 0);
 	usage_count(&w.u, QUANTITY_FILAMENT_MM, "board.filament", &energy, 9, world_now(&w));
 	assert_true(w.u.kept.energy_wh < 0);
-	assert_true(w.u.kept.tallies[QUANTITY_FILAMENT_MM].total == 2);
+	assert_true(w.u.kept.totals[QUANTITY_FILAMENT_MM] == 2);
 }
 
 static int64_t

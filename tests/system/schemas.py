@@ -11,6 +11,8 @@ TOPICS = [(re.compile(pattern), schema) for pattern, schema in (
     (r"machines/[^/]+/telemetry$", "telemetry"),
     (r"machines/[^/]+/state$", "state"),
     (r"machines/[^/]+/info$", "info"),
+    (r"machines/[^/]+/usage$", "usage"),
+    (r"machines/[^/]+/job$", "job"),
     (r"(machines|gateways)/[^/]+/event$", "event"),
     (r"(machines|gateways)/[^/]+/alarm/[a-z0-9-]+$", "alarm"),
     (r"gateways/[^/]+/info$", "gateway-info"),

@@ -7,7 +7,7 @@ import pytest
 from bench import Bench
 from conftest import wait_until
 
-GONE = {f"parks/p1/machines/m2/{leaf}" for leaf in ("availability", "info", "state")}
+GONE = {f"parks/p1/machines/m2/{leaf}" for leaf in ("availability", "info", "state", "usage")}
 
 
 def start(tmp_path, broker, subscribe, simulate, daemon):
@@ -83,7 +83,7 @@ def test_restart_clears_what_is_left(tmp_path, broker, subscribe, simulate, daem
     now = kept(subscribe, broker.port)
     assert not (GONE | {extra, alarm}) & now
     assert others <= now
-    assert {t for t in now if "/m1/" in t} == {f"parks/p1/machines/m1/{leaf}" for leaf in ("availability", "info", "state")}
+    assert {t for t in now if "/m1/" in t} == {f"parks/p1/machines/m1/{leaf}" for leaf in ("availability", "info", "state", "usage")}
     assert second.running()
 
 

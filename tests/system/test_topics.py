@@ -55,7 +55,7 @@ def test_retained_topics_and_their_properties(tmp_path, broker, subscribe, simul
     late.wait_for(lambda m: m.json["seq"] >= 4, topic=topic("m1", "telemetry"))
     kept = {m.topic for m in late.find(predicate=lambda m: m.retain)}
     assert kept == {f"{GATEWAY}/availability", f"{GATEWAY}/info", f"{GATEWAY}/health",
-                    topic("m1", "availability"), topic("m1", "info"), topic("m1", "state")}
+                    topic("m1", "availability"), topic("m1", "info"), topic("m1", "state"), topic("m1", "usage")}
     for m in late.find():
         if m.topic.endswith("/availability"):
             assert not hasattr(m.properties, "ContentType")

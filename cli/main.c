@@ -40,6 +40,11 @@ static const struct command {
 	{"watch", cmd_watch, "live table of machines"},
 	{"explain", cmd_explain, "say in words why a machine is offline or in fault"},
 	{"accept", cmd_accept, "say that a replaced device is the right one"},
+	{"maintenance", cmd_maintenance, "work on a machine without waking anybody"},
+	{"ack", cmd_ack, "say that an alarm was seen"},
+	{"usage", cmd_usage, "running hours and jobs; set a counter"},
+	{"test-alarm", cmd_test_alarm, "raise an alarm that is a test, and see that it arrives"},
+	{"learn", cmd_learn, "watch a machine off, idle and busy and propose its usage rules"},
 	{"simulate", cmd_simulate, "simulate a laboratory on this computer"},
 };
 
@@ -50,7 +55,7 @@ help(FILE *out, int code)
 {
 	fprintf(out, "usage: labpulse COMMAND [arguments]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	fprintf(out,
 		"\nlabpulse COMMAND --help tells more; --json prints for programs.\n"
 		"Exit codes: 0 fine, 64 bad command line, 69 nothing answered, 75 held by another\n"

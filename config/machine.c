@@ -26,6 +26,21 @@ scope_source(const void *self, const char *id)
 	return find_source(self, id, strlen(id)) != NULL;
 }
 
+/* How often the source reads the point: its interval replaces the period of the fastest group. */
+static int64_t
+point_period_ms(const struct source_config *s, const struct reg_point *p)
+{
+	const struct profile *regs = &s->profile->regs;
+	int64_t period_ms = regs->groups[p->point.group].period_ms;
+
+	for (size_t i = 0; i < regs->n_groups; i++)
+		if (regs->groups[i].period_ms > 0 && regs->groups[i].period_ms < period_ms)
+			return period_ms;
+	if (period_ms == 0 || s->continuous)
+		return 0;
+	return s->interval_ms ? s->interval_ms : period_ms;
+}
+
 static bool
 scope_point(const void *self, const char *name, struct point_facts *out)
 {
@@ -42,6 +57,7 @@ scope_point(const void *self, const char *name, struct point_facts *out)
 		if (strcmp(regs->points[i].point.id, dot + 1) != 0)
 			continue;
 		*out = rules_point_facts(&regs->points[i]);
+		out->period_ms = point_period_ms(s, &regs->points[i]);
 		return s->wanted[i];
 	}
 	return false;
@@ -217,11 +233,27 @@ remember_sources(
 			.source_index = i};
 }
 
+/* Running hours and jobs belong to an asset, and two machines would both count into them. */
+static void
+check_asset(struct loader *l, struct names *assets, const struct node *node, size_t at)
+{
+	const struct machine_config *m = &l->c->machines[at];
+	const struct node *asset = node_get(node, "asset");
+	size_t other = m->asset ? names_add(assets, m->asset, at) : SIZE_MAX;
+
+	if (other != SIZE_MAX)
+		reader_error(&l->r, asset ? asset : node_get(node, "id"), asset ? "asset" : "id",
+			NULL,
+			"asset \"%.80s\" is that of machine \"%s\" already; each machine needs its "
+			"own (default: its id)",
+			m->asset, l->c->machines[other].id ? l->c->machines[other].id : "?");
+}
+
 void
 loader_machines(struct loader *l)
 {
 	const struct node *list = l->d.machines;
-	struct names ids = {.arena = &l->scratch};
+	struct names ids = {.arena = &l->scratch}, assets = {.arena = &l->scratch};
 	struct config *c = l->c;
 	struct path path;
 
@@ -243,6 +275,8 @@ loader_machines(struct loader *l)
 		if (was != SIZE_MAX)
 			reader_error(&l->r, node_get(child, "id"), "id", NULL,
 				"machine \"%s\" is defined twice", m->id);
+		else
+			check_asset(l, &assets, child, i);
 		reader_pop(&l->r);
 	}
 }

@@ -294,6 +294,8 @@ scope_find(const void *self, const char *name, struct point_facts *out)
 	if (index < 0)
 		return false;
 	*out = rules_point_facts(&l->points[index].p);
+	unsigned group = l->points[index].p.point.group;
+	out->period_ms = group < l->n_groups ? l->groups[group].g.period_ms : 0;
 	return true;
 }
 

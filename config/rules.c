@@ -28,8 +28,12 @@ severity_name(enum severity s)
 struct point_facts
 rules_point_facts(const struct reg_point *p)
 {
-	struct point_facts facts = {
-		.shape = SHAPE_NUMBER, .enums = p->enums, .n_enums = p->n_enums};
+	struct point_facts facts = {.shape = SHAPE_NUMBER,
+		.enums = p->enums,
+		.n_enums = p->n_enums,
+		.has_range = p->has_range,
+		.range_min = p->range_min,
+		.range_max = p->range_max};
 	bool raw = p->scale == 1 && p->offset == 0 && p->scale_from < 0 && p->type < REG_F32;
 
 	if (p->type == REG_STRING)
@@ -56,7 +60,12 @@ read_usage_rule(struct reader *r, const struct rule_scope *scope, const struct n
 	rule->always = condition_kinds(&d.when) == 0;
 	if (r->problems->errors != errors)
 		return false;
-	return rule->always || condition_read(&w, &d.when, &rule->when);
+	if (rule->always)
+		return true;
+	if (!condition_read(&w, &d.when, &rule->when))
+		return false;
+	rule_check_condition(r, scope, node, &rule->when, true);
+	return true;
 }
 
 /* What follows a rule that always holds is never reached; without one nothing is. */
@@ -102,6 +111,7 @@ rules_read_usage(struct reader *r, const struct rule_scope *scope, const struct 
 	reader_push(r, &path, "usage", SIZE_MAX);
 	check_last(r, list, *out, *n);
 	reader_pop(r);
+	rule_check_order(r, list, *out, *n);
 }
 
 static bool
@@ -163,8 +173,10 @@ read_alarm(struct reader *r, const struct rule_scope *scope, const struct node *
 		reader_error(r, node, NULL, "P028", "alarm \"%.64s\" has no text.ru", rule->code);
 	if (rule->silent && scope->profile)
 		reader_error(r, node, NULL, "P003", "alarm \"%.64s\" has no condition", rule->code);
-	if (!rule->silent && condition_read(&w, &d.when, &rule->when))
+	if (!rule->silent && condition_read(&w, &d.when, &rule->when)) {
 		check_clear(&w, &d, rule);
+		rule_check_condition(r, scope, node, &rule->when, false);
+	}
 	return r->problems->errors == errors;
 }
 

@@ -18,6 +18,9 @@ struct point_facts {
 	int bits; /* width of an unscaled integer; 0: bits cannot be asked for */
 	const struct enum_entry *enums;
 	size_t n_enums;
+	bool has_range; /* values outside are never seen */
+	double range_min, range_max;
+	int64_t period_ms; /* how often it is read; 0: once, or as often as can be */
 };
 
 /* What names mean where the rules stand. */
@@ -36,7 +39,14 @@ void rules_read_usage(struct reader *r, const struct rule_scope *scope, const st
 void rules_read_alarms(struct reader *r, const struct rule_scope *scope, const struct node *list,
 	struct alarm_rule **out, size_t *n);
 
-/* The facts of a register point. */
+/* The facts of a register point, but for its period. */
 struct point_facts rules_point_facts(const struct reg_point *p);
+
+/* Tells what a good condition can never do (rule_check.c). `is_usage`: of a usage rule. */
+void rule_check_condition(struct reader *r, const struct rule_scope *scope, const struct node *node,
+	const struct condition *c, bool is_usage);
+/* Tells usage rules that an earlier one keeps from ever winning. */
+void rule_check_order(
+	struct reader *r, const struct node *list, const struct usage_rule *rules, size_t n);
 
 #endif

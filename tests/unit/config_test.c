@@ -160,6 +160,13 @@ static const struct mistake mistakes[] = {
 		"interval: 50ms}\n"},
 	{10, 9, "\"device\" is missing", HEAD BUSES MACHINE "      - {id: s, driver: grbl}\n"},
 	{11, 14, "defined twice", GOOD METER},
+	{14, 12, "asset \"INV-1\" is that of machine \"m\" already",
+		GOOD "    asset: INV-1\n  - id: n\n    class: cnc\n    asset: INV-1\n    sources:\n"
+		     "      - {id: a, driver: marlin, device: /dev/ttyUSB1}\n"},
+	{12, 9, "asset \"n\" is that of machine \"a\" already", /* its own id */
+		HEAD BUSES
+		"machines:\n  - id: a\n    asset: n\n    class: cnc\n    sources:\n" METER
+		"  - id: n\n    class: cnc\n    sources:\n" METER},
 	{11, 9, "P040",
 		GOOD
 		"      - {id: two, driver: modbus, bus: line, unit: 1, profile: eastron-sdm120, "

@@ -333,6 +333,8 @@ ask_fault(const struct entry *e)
 {
 	const struct source *s = e->source;
 
+	if (s->faults_since >> e->bit & 1) /* that it is silent is a driver's word, too */
+		return TRUTH_TRUE;
 	if (!s->ok)
 		return TRUTH_UNKNOWN;
 	return s->status.faults >> e->bit & 1 ? TRUTH_TRUE : TRUTH_FALSE;

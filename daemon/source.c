@@ -173,6 +173,8 @@ becomes_dead(struct source *s, int64_t now_ms)
 {
 	s->ok = false;
 	s->decided = true;
+	s->status.activity = ACTIVITY_UNKNOWN;
+	s->status.progress = -1;
 	s->since_ms = now_ms;
 	return OUTCOME_SOURCE | OUTCOME_STATE;
 }
@@ -191,8 +193,7 @@ take_failure(struct source *s, const struct reading *r, int64_t now_us)
 	unsigned outcome = s->told ? 0 : OUTCOME_ERRORS;
 	bool first = s->fail != r->fail;
 	s->told = true;
-	s->status.activity = ACTIVITY_UNKNOWN;
-	s->status.progress = -1;
+	s->faults_since |= r->status.faults & ~s->status.faults;
 	s->failures++;
 	s->lost_polls++;
 	s->fail = r->fail;
@@ -304,6 +305,7 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	if (s->status.activity != r->status.activity || s->status.faults != r->status.faults)
 		outcome |= OUTCOME_STATE;
 	s->status = r->status;
+	s->faults_since = 0;
 	memcpy(s->job_name, r->job_name, sizeof(s->job_name));
 	s->fail = FAIL_NONE;
 	if (too_early(s, r) && !(outcome & OUTCOME_SOURCE))

@@ -52,6 +52,7 @@ struct source {
 	bool recalled, foreign; /* known was read from the disk; another device than known */
 	unsigned seen_origin;   /* of the reading after which the identity was looked at */
 	struct status status;   /* of a driver that makes one */
+	uint64_t faults_since;  /* those that the driver added since it stopped answering */
 	char job_name[96];      /* as a person's file gives it; for `publish: {job_names: true}` */
 	uint64_t lost_polls;    /* since it stopped answering */
 	bool removed;           /* by a reload; readings for it are dropped */

@@ -223,6 +223,22 @@ the_machine_has_the_last_word(void **state)
 	lab_close(&lab);
 }
 
+static void
+that_it_is_silent_is_the_drivers_word_too(void **state)
+{
+	struct lab lab = {0};
+
+	(void)state;
+	lab_open(&lab, NULL, 0);
+	lab.board->decided = true;
+	lab.board->ok = false;
+	assert_string_equal(update(&lab, 1), "");
+	lab.board->faults_since = 1;
+	assert_string_equal(update(&lab, 2), "board-halt:1");
+	assert_false(alarmset_find(lab.set, "board-halt")->life.stale);
+	lab_close(&lab);
+}
+
 /* ---- when they are raised ------------------------------------------------------------------ */
 
 static void
@@ -395,6 +411,7 @@ main(void)
 		cmocka_unit_test(profiles_and_drivers_bring_theirs),
 		cmocka_unit_test(usb_may_be_switched_off_unless_always_on),
 		cmocka_unit_test(the_machine_has_the_last_word),
+		cmocka_unit_test(that_it_is_silent_is_the_drivers_word_too),
 		cmocka_unit_test(a_level_has_hits_and_a_way_back),
 		cmocka_unit_test(a_fault_is_a_bit_of_its_driver),
 		cmocka_unit_test(silence_is_told_after_a_minute),

@@ -523,6 +523,33 @@ test_energy_is_counted_once(void **state)
 	without_rules();
 }
 
+static void
+test_one_lost_answer_of_a_driver(void **state)
+{
+	static const struct driver board = {.name = "board"};
+	(void)state;
+	lab_sources[0].driver = &board;
+	machine_destroy(m);
+	set_up(NULL);
+	usage_init(&m->usage, &(struct usage_rules){.entropy = entropy}, (struct moment){0});
+	lab_answer(&l, 1, 1, 1, "heat")->status.activity = ACTIVITY_BUSY;
+	source_take(meter, &l.r, lab_fast, LAB_S);
+	changes(1000);
+	assert_string_equal(machine_state(m), "busy");
+	bad(meter, 2, FAIL_TIMEOUT);
+	assert_false(changes(2000)); /* it still prints */
+	bad(meter, 3, FAIL_TIMEOUT);
+	lab_failure(&l, 4, FAIL_TIMEOUT)->status.faults = 1; /* "went silent while busy" */
+	source_take(meter, &l.r, lab_fast, 4 * LAB_S);
+	assert_true(changes(4000));
+	assert_string_equal(machine_state(m), "offline");
+	assert_int_equal(m->activity, ACTIVITY_UNKNOWN);
+	assert_int_equal(meter->faults_since, 1);
+	good(meter, 5);
+	assert_int_equal(meter->faults_since, 0);
+	lab_sources[0].driver = &lab_driver;
+}
+
 int
 main(void)
 {
@@ -552,6 +579,7 @@ main(void)
 		TEST(test_an_alarm_makes_a_fault),
 		TEST(test_a_reload_changes_nothing),
 		TEST(test_energy_is_counted_once),
+		TEST(test_one_lost_answer_of_a_driver),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

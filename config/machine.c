@@ -93,32 +93,30 @@ scope_names(const void *self, struct reader *r, const char *name)
 
 /* ---- alarms that change one of a profile ------------------------------------------------- */
 
-/* The profile's alarm that is published as `code` (<source>-<code>). */
+/* The profile's alarm that is published as `code`. */
 static const struct alarm_rule *
 find_profile_alarm(const struct machine_config *m, const char *code)
 {
+	char own[96];
+
 	for (size_t i = 0; i < m->n_sources; i++) {
 		const struct source_config *s = &m->sources[i];
-		size_t len = s->id ? strlen(s->id) : 0;
-		if (!len || !s->profile || strncmp(code, s->id, len) != 0 || code[len] != '-')
-			continue;
-		for (size_t k = 0; k < s->profile->n_faults; k++)
-			if (strcmp(s->profile->faults[k].code, code + len + 1) == 0)
+		for (size_t k = 0; s->id && s->profile && k < s->profile->n_faults; k++) {
+			alarm_code(own, sizeof own, s->id, s->profile->faults[k].code);
+			if (strcmp(own, code) == 0)
 				return &s->profile->faults[k];
+		}
 	}
 	return NULL;
 }
 
-/* `_` is not allowed in codes; a source "dust_1" raises "dust-1-silent". */
 static bool
 is_silent_code(const struct machine_config *m, const char *code)
 {
+	char own[96];
+
 	for (size_t i = 0; i < m->n_sources; i++) {
-		char own[64];
-		snprintf(own, sizeof own, "%s-silent", m->sources[i].id ? m->sources[i].id : "");
-		for (char *c = own; *c; c++)
-			if (*c == '_')
-				*c = '-';
+		alarm_code(own, sizeof own, m->sources[i].id ? m->sources[i].id : "", "silent");
 		if (strcmp(own, code) == 0)
 			return true;
 	}
@@ -186,6 +184,26 @@ read_sources(struct loader *l, const struct node *list, struct machine_config *m
 	}
 }
 
+/* "a_b" and "a-b" would raise alarms of the same code. */
+static void
+check_codes(struct loader *l, const struct node *list, const struct machine_config *m)
+{
+	const struct node *child = list ? list->first : NULL;
+	char a[96], b[96];
+
+	for (size_t i = 0; child && i < m->n_sources; i++, child = child->next) {
+		for (size_t k = 0; k < i && m->sources[i].id && m->sources[k].id; k++) {
+			alarm_code(a, sizeof a, m->sources[i].id, "");
+			alarm_code(b, sizeof b, m->sources[k].id, "");
+			if (strcmp(a, b) == 0 && strcmp(m->sources[i].id, m->sources[k].id) != 0)
+				reader_error(&l->r, node_get(child, "id"), "id", NULL,
+					"\"%s\" and \"%s\" would have alarms of the same code; "
+					"they must differ in more than - and _",
+					m->sources[k].id, m->sources[i].id);
+		}
+	}
+}
+
 static void
 read_machine(struct loader *l, const struct node *node, struct machine_config *m)
 {
@@ -198,6 +216,7 @@ read_machine(struct loader *l, const struct node *node, struct machine_config *m
 	if (!m->title.ru && !m->title.en)
 		m->title.en = m->id;
 	read_sources(l, d.sources, m);
+	check_codes(l, d.sources, m);
 	const struct rule_scope scope = {.self = m,
 		.find_point = scope_point,
 		.names = scope_names,

@@ -71,5 +71,8 @@ struct alarm_rule {
 
 const char *activity_name(enum activity a);
 const char *severity_name(enum severity s);
+/* The code under which a source's alarm is published: "meter" and "over-power" are
+ * "meter-over-power"; `_` becomes `-`. */
+void alarm_code(char *buf, size_t size, const char *source, const char *code);
 
 #endif

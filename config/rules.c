@@ -2,6 +2,7 @@
 /* rules.c -- reads conditions, usage rules and alarms of a machine or a profile */
 #include "config/rules.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "config/condition.h"
@@ -23,6 +24,15 @@ severity_name(enum severity s)
 	static const char *const names[] = {"none", "info", "warning", "error", "critical"};
 
 	return names[s];
+}
+
+void
+alarm_code(char *buf, size_t size, const char *source, const char *code)
+{
+	snprintf(buf, size, "%s-%s", source, code);
+	for (char *c = buf; *c; c++)
+		if (*c == '_')
+			*c = '-';
 }
 
 struct point_facts

@@ -120,16 +120,6 @@ bind_condition(struct entry *e, const struct alarm_rule *rule, const struct scop
 	return 0;
 }
 
-/* <source>-<code>, as published: without `_`. */
-static void
-write_code(char *buf, size_t size, const struct source *source, const char *code)
-{
-	snprintf(buf, size, "%s-%s", source->config->id, code);
-	for (char *c = buf; *c; c++)
-		if (*c == '_')
-			*c = '-';
-}
-
 /* An alarm of a profile, or the fault of that index of a driver. */
 static int
 add_profile_alarm(struct alarmset *s, const struct scope *scope, size_t i)
@@ -137,7 +127,7 @@ add_profile_alarm(struct alarmset *s, const struct scope *scope, size_t i)
 	const struct alarm_rule *rule = &scope->own->config->profile->faults[i];
 	char code[80];
 
-	write_code(code, sizeof code, scope->own, rule->code);
+	alarm_code(code, sizeof code, scope->own->config->id, rule->code);
 	if (rule->severity == SEVERITY_NONE || find(s, code))
 		return 0;
 	struct entry *e = add(s, code, rule->silent ? ORIGIN_FAULT : ORIGIN_CONDITION);
@@ -163,7 +153,7 @@ add_silent(struct alarmset *s, const struct source *source)
 		.hint = words->hint};
 	char code[80];
 
-	write_code(code, sizeof code, source, "silent");
+	alarm_code(code, sizeof code, source->config->id, "silent");
 	drop(s, find(s, code)); /* a driver's own of that name means the same, but needs an answer
 				 */
 	struct entry *e = add(s, code, ORIGIN_SILENT);

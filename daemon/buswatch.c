@@ -66,10 +66,9 @@ explain_sources(struct gateway *g, const struct bus_config *bus, const char *cod
 static void
 code_of(const struct bus_config *bus, char *buf, size_t size)
 {
-	snprintf(buf, size, "bus-%s-down", bus->id);
-	for (char *c = buf; *c; c++)
-		if (*c == '_')
-			*c = '-';
+	char down[48];
+	snprintf(down, sizeof(down), "%s-down", bus->id);
+	alarm_code(buf, size, "bus", down);
 }
 
 bool

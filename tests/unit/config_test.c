@@ -160,6 +160,10 @@ static const struct mistake mistakes[] = {
 		"interval: 50ms}\n"},
 	{10, 9, "\"device\" is missing", HEAD BUSES MACHINE "      - {id: s, driver: grbl}\n"},
 	{11, 14, "defined twice", GOOD METER},
+	{11, 14, "would have alarms of the same code",
+		HEAD BUSES MACHINE
+		"      - {id: a_b, driver: modbus, bus: line, profile: eastron-sdm120}\n"
+		"      - {id: a-b, driver: modbus, bus: line, unit: 2, profile: eastron-sdm120}\n"},
 	{14, 12, "asset \"INV-1\" is that of machine \"m\" already",
 		GOOD "    asset: INV-1\n  - id: n\n    class: cnc\n    asset: INV-1\n    sources:\n"
 		     "      - {id: a, driver: marlin, device: /dev/ttyUSB1}\n"},

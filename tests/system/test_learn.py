@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, PROFILES
 
 LEVELS = {"off": 1.5, "idle": 34, "busy": 300}
 
@@ -55,7 +55,12 @@ def fake(tmp_path):
 
 def learn(tmp_path, *argv, levels=(), fake=None):
     """Presses Enter for each level after it was set; `levels` shorter than the phases: goes away."""
-    p = subprocess.Popen([BUILD / "labpulse", "learn", *argv, "--control", tmp_path / "control"],
+    return press_enter([*argv, "--control", tmp_path / "control"], levels,
+                       lambda level: setattr(fake, "level", level))
+
+
+def press_enter(argv, levels, set_level):
+    p = subprocess.Popen([BUILD / "labpulse", "learn", *map(str, argv)],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     prompts = ""
     for i, level in enumerate(levels, 1):
@@ -63,7 +68,7 @@ def learn(tmp_path, *argv, levels=(), fake=None):
             char = p.stderr.read(1)
             assert char, prompts
             prompts += char
-        fake.level = level
+        set_level(level)
         p.stdin.write("\n")
         p.stdin.flush()
     out, err = p.communicate(timeout=60)
@@ -117,3 +122,19 @@ def test_nobody_there(tmp_path, fake):
     fake.listener.close()
     (tmp_path / "control").unlink()
     assert learn(tmp_path, "laser-1")[0] == 69
+
+
+def test_through_the_daemon(simulate, daemon, broker, subscribe, tmp_path):
+    config = tmp_path / "labpulse.yaml"
+    sim = simulate("lab", "--write-config", config, "--broker", broker.url)
+    messages = subscribe(broker.port)
+    daemon(config)
+    messages.wait_for(lambda m: m.json["values"], topic="machines/laser-1/telemetry")
+    code, out, err = press_enter(
+        ["laser-1", "--for", "15s", "--phases", "idle,busy", "--json", "-c", config, "--profiles", PROFILES],
+        (34, 300), lambda watt: sim.control(f"set laser-1-meter power_w {watt}"))
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["point"] == "meter.power_w"
+    assert [p["p50"] for p in told["phases"]] == [34, 300]
+    assert 34 < told["rules"][0]["below"] < told["rules"][0]["above"] < 300

@@ -113,10 +113,11 @@ alarm_topics_tick(struct gateway *g, struct machine *m, struct moment now)
 {
 	for (struct alarm_topic *t = m->alarm_topics; t; t = t->next) {
 		const struct alarm *a = alarmset_find(m->alarms, t->code);
-		if (t->retained.leaving || (a && !alarm_is_past(a, now)))
+		bool gone_for_good = alarmset_is_gone(m->alarms, t->code);
+		if (t->retained.leaving || (a && !gone_for_good && !alarm_is_past(a, now)))
 			continue;
 		outbox_forget(g->outbox, &t->retained);
-		if (!a)
+		if (gone_for_good)
 			remember_no_alarm(g, m->config->id, t->code);
 	}
 }

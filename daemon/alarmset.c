@@ -284,6 +284,14 @@ alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *
 	return 0;
 }
 
+bool
+alarmset_is_gone(struct alarmset *s, const char *code)
+{
+	const struct entry *e = find(s, code);
+
+	return !e || (e->origin == ORIGIN_GONE && !e->alarm.life.active);
+}
+
 int
 alarmset_test(struct alarmset *s, enum severity severity, int64_t ms, struct moment now)
 {

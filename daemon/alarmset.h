@@ -29,6 +29,8 @@ void alarmset_destroy(struct alarmset *s); /* NULL is fine */
 size_t alarmset_size(const struct alarmset *s);
 struct alarm *alarmset_at(struct alarmset *s, size_t i);
 struct alarm *alarmset_find(struct alarmset *s, const char *code); /* NULL: none */
+/* It is not in the configuration any more, only its end had still to be told. */
+bool alarmset_is_gone(struct alarmset *s, const char *code);
 /* Gives an alarm the life it had before a restart or reload. A code that is not in the set, but
  * was active, becomes one that is withdrawn at the next update. 0 or -ENOMEM. */
 int alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *life);

@@ -59,10 +59,8 @@ static size_t
 render_totals(struct retained *r, char *buf, size_t size)
 {
 	struct machine *m = CONTAINER(r, struct machine, totals);
-	struct envelope e = gateway_envelope(m->gateway, clock_wall_ms());
-	struct usage_kept kept;
-	usage_keep(&m->usage, clock_now(), &kept);
-	return payload_usage(buf, size, &e, &kept, m->config->asset);
+	struct envelope e = gateway_envelope(m->gateway, m->published.at_ms);
+	return payload_usage(buf, size, &e, &m->published, m->config->asset);
 }
 
 void

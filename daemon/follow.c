@@ -99,6 +99,7 @@ look_at_totals(struct gateway *g, struct machine *m, int64_t now_us)
 		return;
 	m->next_usage_us = now_us + USAGE_EVERY_US;
 	remember_usage(g, m);
+	usage_keep(&m->usage, clock_now(), &m->published);
 	outbox_add(g->outbox, &m->totals);
 }
 

@@ -41,8 +41,9 @@ struct machine {
 	int64_t busy_ms, wait_ms;  /* when these lines were said */
 	double hotend, hotend_to, bed, bed_to;
 	char line[97]; /* MAX_CMD_SIZE */
+	char file[65]; /* that it prints; "": the usual one */
 	size_t len;
-	char waiting[WAITING][97];
+	int waiting[WAITING]; /* questions */
 	size_t n_waiting;
 	unsigned prints, finished;
 	int64_t printed_ms, longest_ms;
@@ -181,21 +182,14 @@ static const struct {
 	{"M408 S0", say_unknown},
 };
 
-static void
-answer(struct plug *p, const char *line)
+/* -1: it is none. */
+static int
+question_of(const char *line)
 {
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
 		if (!strcmp(questions[i].line, line))
-			questions[i].answer(p);
-}
-
-static bool
-is_question(const char *line)
-{
-	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
-		if (!strcmp(questions[i].line, line))
-			return true;
-	return false;
+			return (int)i;
+	return -1;
 }
 
 static void
@@ -204,7 +198,7 @@ answer_waiting(struct plug *p)
 	struct machine *m = plug_state(p);
 
 	for (size_t i = 0; i < m->n_waiting; i++)
-		answer(p, m->waiting[i]);
+		questions[m->waiting[i]].answer(p);
 	m->n_waiting = 0;
 }
 
@@ -213,18 +207,17 @@ static void
 take_line(struct plug *p, const char *line)
 {
 	struct machine *m = plug_state(p);
-	bool known = is_question(line);
+	int question = question_of(line);
 
-	m->forbidden += !known;
+	m->forbidden += question < 0;
 	if (m->killed || m->silent)
 		return;
-	if (!known) {
+	if (question < 0)
 		plug_say(p, "Error:forbidden\n");
-	} else if (m->phase != HEATING) {
-		answer(p, line);
-	} else if (m->n_waiting < WAITING) {
-		snprintf(m->waiting[m->n_waiting++], sizeof m->waiting[0], "%s", line);
-	}
+	else if (m->phase != HEATING)
+		questions[question].answer(p);
+	else if (m->n_waiting < WAITING)
+		m->waiting[m->n_waiting++] = question;
 }
 
 static void
@@ -282,6 +275,7 @@ static void
 begin_print(struct plug *p, int64_t ms)
 {
 	struct machine *m = plug_state(p);
+	const char *file = *m->file ? m->file : "benchy~1.gco";
 
 	m->print_ms = ms;
 	m->done_ms = 0;
@@ -289,9 +283,9 @@ begin_print(struct plug *p, int64_t ms)
 	m->prints++;
 	enter(p, HEATING);
 	plug_say(p,
-		"echo:enqueueing \"M23 benchy~1.gco\"\necho:enqueueing \"M24\"\n"
-		"File opened: benchy~1.gco Size: %d\nFile selected\n",
-		FILE_BYTES);
+		"echo:enqueueing \"M23 %s\"\necho:enqueueing \"M24\"\n"
+		"File opened: %s Size: %d\nFile selected\n",
+		file, file, FILE_BYTES);
 }
 
 static void
@@ -448,6 +442,15 @@ do_forbidden(struct plug *p, int64_t seconds)
 	return m->forbidden > 0 ? -EINVAL : 0;
 }
 
+/* What it prints from now on has this name. */
+static int
+name_file(struct plug *p, const char *name)
+{
+	struct machine *m = plug_state(p);
+
+	return (size_t)snprintf(m->file, sizeof m->file, "%s", name) < sizeof m->file ? 0 : -EINVAL;
+}
+
 static const struct {
 	const char *word;
 	int (*act)(struct plug *p, int64_t seconds);
@@ -468,6 +471,8 @@ static const struct {
 static int
 marlin_act(struct plug *p, char *const *words, size_t n)
 {
+	if (n == 2 && strcmp(words[0], "file") == 0)
+		return name_file(p, words[1]);
 	for (size_t i = 0; n > 0 && i < sizeof acts / sizeof *acts; i++) {
 		long seconds = PRINT_S;
 		char *end = "";
@@ -493,7 +498,6 @@ const struct plug_kind plug_kind_marlin = {
 	.heard = marlin_heard,
 	.tick = marlin_tick,
 	.act = marlin_act,
-	.words =
-		"print [SECONDS], cycle [SECONDS], pause, resume, cancel, fail-sd, runaway, reset, "
-		"silent, forbidden",
+	.words = "print [SECONDS], cycle [SECONDS], file NAME, pause, resume, cancel, fail-sd, "
+		 "runaway, reset, silent, forbidden",
 };

@@ -189,12 +189,15 @@ announce(struct usage *u, struct usage_news *news)
 	news->start = *j;
 }
 
+/* The driver of a machine that lost its power finds it stopped, or started anew. */
 static enum job_end
 result_of(const struct usage *u)
 {
+	if (u->quiet_power && u->word != JOB_FINISHED)
+		return END_POWER_LOSS;
 	if (u->word != JOB_NONE)
 		return job_end_of(u->word);
-	if (u->quiet_power || u->quiet_first == ACTIVITY_OFF)
+	if (u->quiet_first == ACTIVITY_OFF)
 		return END_POWER_LOSS;
 	return u->quiet_fault ? END_FAULT : END_FINISHED;
 }

@@ -573,6 +573,7 @@ marlin_open(struct device *dev)
 
 	m->known = m->stranger = false;
 	m->refused = 0;
+	m->vanished = VANISHED - 1; /* whether it still prints is only a guess */
 	if (device_was_reset(dev))
 		rc = await_start(dev, m);
 	if (rc == 0)

@@ -19,8 +19,7 @@ enum {
 	BUSY_MS = 6000,    /* "busy:" comes every 2 s (M113) */
 	FROZEN_MS = 60000, /* a counter that stands so long: paused, no slow move */
 	SETTLE_MS = 10000, /* the counter may still move after a pause */
-	BANNER_MS = 15000,
-	VANISHED = 2 /* one M27 may slip in between the end of the file and "Done" */
+	BANNER_MS = 15000
 };
 
 const struct driver_query marlin_queries[QUERIES] = {

@@ -37,6 +37,11 @@ struct number {
 
 enum { HOTEND, HOTEND2, BED, CHAMBER, POWER, HEATERS };
 
+/* Answers "not printing" that end a job: one M27 may slip in between the end of the file and
+ * "Done".
+ */
+enum { VANISHED = 2 };
+
 struct marlin {
 	enum family family;
 	bool known, stranger; /* M115 was answered; this is no printer */

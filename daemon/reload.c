@@ -161,8 +161,6 @@ machine_for(struct gateway *g, struct reload *r, const struct machine_config *mc
 			continue;
 		g->machines[i] = NULL;
 		bool moved = strcmp(m->config->asset, mc->asset) != 0;
-		if (moved)
-			remember_leave(g, m);
 		update_machine(r, m, mc, now);
 		if (moved)
 			remember_recall(g, m);
@@ -180,11 +178,28 @@ machine_for(struct gateway *g, struct reload *r, const struct machine_config *mc
 static void
 withdraw(struct gateway *g, struct reload *r, struct machine *m)
 {
-	remember_leave(g, m);
 	for (size_t i = 0; i < m->n_sources; i++)
 		keep_for_later(r, m->sources[i]);
 	m->n_sources = 0;
 	announce_withdrawal(g, m);
+}
+
+static bool
+keeps_asset(const struct machine *m, const struct config *now)
+{
+	for (size_t i = 0; i < now->n_machines; i++)
+		if (strcmp(m->config->id, now->machines[i].id) == 0)
+			return strcmp(m->config->asset, now->machines[i].asset) == 0;
+	return false;
+}
+
+/* Before any machine takes up an asset that another one had until now. */
+static void
+part_with_assets(struct gateway *g, const struct config *now)
+{
+	for (size_t i = 0; i < g->n_machines; i++)
+		if (!keeps_asset(g->machines[i], now))
+			remember_leave(g, g->machines[i]);
 }
 
 static void
@@ -194,6 +209,7 @@ update_machines(struct gateway *g, struct reload *r, const struct config *now)
 	size_t n = 0;
 	if (!list)
 		return;
+	part_with_assets(g, now);
 	for (size_t i = 0; i < now->n_machines; i++) {
 		struct machine *m = machine_for(g, r, &now->machines[i], now);
 		if (m)

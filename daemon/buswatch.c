@@ -8,10 +8,12 @@
 #include "daemon/gateway.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct census { /* of the sources of one bus */
 	size_t n, decided, ok, units, closed;
+	uint8_t seen[32]; /* a bit per unit id */
 };
 
 static bool
@@ -21,27 +23,35 @@ is_closed(enum fail fail)
 }
 
 static void
-count_source(struct census *c, const struct source *s, uint8_t seen[32])
+count_source(struct census *c, const struct source *s)
 {
 	unsigned unit = (unsigned)s->config->unit & 0xFF;
 	c->n++;
 	c->decided += s->decided;
 	c->ok += s->decided && s->ok;
 	c->closed += s->decided && !s->ok && is_closed((enum fail)s->fail);
-	c->units += !(seen[unit / 8] >> unit % 8 & 1);
-	seen[unit / 8] |= (uint8_t)(1u << unit % 8);
+	c->units += !(c->seen[unit / 8] >> unit % 8 & 1);
+	c->seen[unit / 8] |= (uint8_t)(1u << unit % 8);
 }
 
-static struct census
-take_census(const struct gateway *g, const struct bus_config *bus)
+/* Buses of USB machines stand behind the lines and raise nothing: people switch printers off. */
+static size_t
+line_of(const struct gateway *g, const struct source *s)
 {
-	struct census c = {.n = 0};
-	uint8_t seen[32] = {0};
-	for (size_t i = 0; i < g->n_machines; i++)
-		for (size_t k = 0; k < g->machines[i]->n_sources; k++)
-			if (g->machines[i]->sources[k]->bus == bus)
-				count_source(&c, g->machines[i]->sources[k], seen);
-	return c;
+	return s->bus ? (size_t)(s->bus - g->config->buses) : SIZE_MAX;
+}
+
+static void
+take_census(const struct gateway *g, struct census *all)
+{
+	for (size_t i = 0; i < g->n_machines; i++) {
+		const struct machine *m = g->machines[i];
+		for (size_t k = 0; k < m->n_sources; k++) {
+			size_t line = line_of(g, m->sources[k]);
+			if (line < g->config->n_lines)
+				count_source(&all[line], m->sources[k]);
+		}
+	}
 }
 
 static enum truth
@@ -52,15 +62,6 @@ is_down(const struct census *c)
 	if (c->decided < c->n)
 		return TRUTH_UNKNOWN;
 	return c->closed == c->n || c->units > 1 ? TRUTH_TRUE : TRUTH_FALSE;
-}
-
-static void
-explain_sources(struct gateway *g, const struct bus_config *bus, const char *code)
-{
-	for (size_t i = 0; i < g->n_machines; i++)
-		for (size_t k = 0; k < g->machines[i]->n_sources; k++)
-			if (g->machines[i]->sources[k]->bus == bus)
-				g->machines[i]->sources[k]->bus_alarm = code;
 }
 
 static void
@@ -86,11 +87,25 @@ buswatch_has(const struct gateway *g, const char *code)
 void
 buswatch_tick(struct gateway *g)
 {
+	size_t n = g->config->n_lines;
+	struct census *all = calloc(n + 1, sizeof(*all));
+	const char **codes = calloc(n + 1, sizeof(*codes));
 	char code[64];
-	for (size_t i = 0; i < g->config->n_lines; i++) {
-		const struct bus_config *bus = &g->config->buses[i];
-		struct census c = take_census(g, bus);
-		code_of(bus, code, sizeof(code));
-		explain_sources(g, bus, trouble_set(g, code, is_down(&c)));
+	if (!all || !codes)
+		goto out;
+	take_census(g, all);
+	for (size_t i = 0; i < n; i++) {
+		code_of(&g->config->buses[i], code, sizeof(code));
+		codes[i] = trouble_set(g, code, is_down(&all[i]));
 	}
+	for (size_t i = 0; i < g->n_machines; i++) {
+		for (size_t k = 0; k < g->machines[i]->n_sources; k++) {
+			struct source *s = g->machines[i]->sources[k];
+			size_t line = line_of(g, s);
+			s->bus_alarm = line < n ? codes[line] : NULL;
+		}
+	}
+out:
+	free(all);
+	free(codes);
 }

@@ -83,6 +83,7 @@ struct gateway {
 		char told[8][160];
 		size_t n_told;
 		int64_t lookout_until_us; /* retained topics of others are looked at until then */
+		bool held_elsewhere;      /* one of our machines is another gateway's, too */
 	} mqtt;
 	char **orphans; /* machines at the broker that are ours and not configured */
 	size_t n_orphans;

@@ -35,7 +35,7 @@ inbound_connected(struct gateway *g, int64_t now_us)
 	uplink_subscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
-	trouble_clear(g, "identity"); /* raised again if it is still so */
+	g->mqtt.held_elsewhere = false;
 	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
 }
 
@@ -46,6 +46,8 @@ inbound_tick(struct gateway *g, int64_t now_us)
 	if (!g->mqtt.lookout_until_us || now_us < g->mqtt.lookout_until_us)
 		return;
 	g->mqtt.lookout_until_us = 0;
+	if (!g->mqtt.held_elsewhere)
+		trouble_clear(g, "identity");
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/+", g->config->gateway);
@@ -130,6 +132,7 @@ on_info(struct gateway *g, const struct uplink_event *e, const char *id)
 	if (m && !ours && other[0]) {
 		log_warning("machine %s is configured here, but gateway %s publishes it too", id,
 			other);
+		g->mqtt.held_elsewhere = true;
 		trouble_raise(g, "identity");
 	} else if (!m && ours && !is_orphan(g, id, strlen(id)))
 		adopt_orphan(g, id);

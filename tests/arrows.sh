@@ -40,7 +40,7 @@ forbid config/*.[ch] -- 'drivers/(link|device|frame|decode|trust|modbus|ask)' 'c
 forbid daemon/*.[ch] -- 'cli/' 'the daemon does not know the tools'
 forbid cli/*.[ch] cli/simulate/*.[ch] -- 'daemon/' 'the tools never include the daemon'
 forbid daemon/schedule.[ch] -- '(time|uv|pthread|unistd|daemon/(clock|log))' 'schedule.c is arithmetic only'
-forbid daemon/source.c daemon/machine.c daemon/evaluate.c daemon/activity.c daemon/tally.c daemon/usage.c daemon/alarm.c daemon/alarmset.c \
+forbid daemon/source.c daemon/machine.c daemon/evaluate*.c daemon/window.c daemon/activity.c daemon/tally.c daemon/usage.c daemon/job.c daemon/alarm.c daemon/alarmset.c \
 	daemon/payload*.c daemon/openmetrics.c -- '((uv|mosquitto|unistd|time|sqlite3)\.h|daemon/(clock|log|gateway)\.h)' 'these are pure'
 
 # A driver's files: driver.h, and what carries the driver's own name.

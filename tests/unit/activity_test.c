@@ -12,37 +12,9 @@
 #include <cmocka.h>
 
 #include "daemon/activity.h"
-#include "tests/unit/small_lab.h"
+#include "tests/unit/two_sources.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct source *sources[2]; /* meter and io */
-static const struct scope scope = {.sources = sources, .n_sources = 2};
-static struct lab_reading l;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < 2; i++)
-		sources[i] = source_create(&lab_sources[i], &lab_config.buses[i], 0);
-	return sources[0] && sources[1] ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	source_destroy(sources[0]);
-	source_destroy(sources[1]);
-	return 0;
-}
-
-static void
-give(struct source *s, double at, double power, int64_t count, const char *mode)
-{
-	source_take(s, lab_answer(&l, at, power, count, mode), lab_fast, (int64_t)(at * LAB_S));
-}
 
 /* ---- rules --------------------------------------------------------------------------------- */
 
@@ -254,7 +226,7 @@ is_expected(const struct trace *t, size_t k, const struct judge *j, int at)
 static bool
 follows(const struct trace *t)
 {
-	struct judge *j = activity_create(t->rules, t->n, &scope, t->stored, 0);
+	struct judge *j = activity_create(t->rules, t->n, &machine_scope, t->stored, 0);
 	enum activity before = t->stored;
 	size_t k = 0;
 	int at = 0;
@@ -264,8 +236,7 @@ follows(const struct trace *t)
 	for (const struct stretch *s = t->said; s->seconds; s++)
 		for (int end = at + s->seconds; at < end; at++) {
 			if (s->power != SILENT)
-				give(sources[0], at, s->power, 0,
-					s->power == HEAT ? "heat" : "cool");
+				give(0, at, s->power, 0, s->power == HEAT ? "heat" : "cool");
 			activity_update(j, at * LAB_S);
 			if (activity_now(j) != before)
 				good = is_expected(t, k++, j, at) && good;
@@ -310,7 +281,7 @@ static void
 run(struct judge *j, int from, int to, double power)
 {
 	for (int at = from; at < to; at++) {
-		give(sources[0], at, power, 0, "cool");
+		give(0, at, power, 0, "cool");
 		activity_update(j, at * LAB_S);
 	}
 }
@@ -318,7 +289,7 @@ run(struct judge *j, int from, int to, double power)
 static void
 reasons_and_evidence(void **state)
 {
-	struct judge *j = activity_create(laser, COUNT(laser), &scope, ACTIVITY_BUSY, 0);
+	struct judge *j = activity_create(laser, COUNT(laser), &machine_scope, ACTIVITY_BUSY, 0);
 
 	(void)state;
 	activity_update(j, 0);
@@ -350,7 +321,7 @@ reasons_and_evidence(void **state)
 static void
 unknown_is_decided_when_patience_ends(void **state)
 {
-	struct judge *j = activity_create(laser, COUNT(laser), &scope, ACTIVITY_BUSY, 0);
+	struct judge *j = activity_create(laser, COUNT(laser), &machine_scope, ACTIVITY_BUSY, 0);
 
 	(void)state;
 	assert_int_equal(activity_update(j, 30 * LAB_S), ACTIVITY_BUSY);
@@ -369,7 +340,7 @@ static const struct usage_rule slow[] = {
 static int
 accuracy_of(const struct usage_rule *rules, size_t n)
 {
-	struct judge *j = activity_create(rules, n, &scope, ACTIVITY_BUSY, 0);
+	struct judge *j = activity_create(rules, n, &machine_scope, ACTIVITY_BUSY, 0);
 	int s = activity_accuracy_s(j);
 
 	activity_destroy(j);
@@ -396,7 +367,7 @@ accuracy_is_the_slowest_point(void **state)
 static void
 the_start_waits_for_the_slowest_point(void **state)
 {
-	struct judge *j = activity_create(slow, COUNT(slow), &scope, ACTIVITY_BUSY, 0);
+	struct judge *j = activity_create(slow, COUNT(slow), &machine_scope, ACTIVITY_BUSY, 0);
 	struct value energy = {.kind = VALUE_INT, .u.i = 7};
 	const struct reading r = {.group = 1, .n = 1, .values = &energy};
 
@@ -405,9 +376,9 @@ the_start_waits_for_the_slowest_point(void **state)
 	assert_int_equal(activity_update(j, 181 * LAB_S), ACTIVITY_UNKNOWN);
 	activity_destroy(j);
 	/* What was decided once does not wait for anything. */
-	j = activity_create(slow, COUNT(slow), &scope, ACTIVITY_BUSY, 0);
+	j = activity_create(slow, COUNT(slow), &machine_scope, ACTIVITY_BUSY, 0);
 	source_take(sources[1], &r, lab_slow, 0);
-	give(sources[0], 0, 143.2, 0, "cool");
+	give(0, 0, 143.2, 0, "cool");
 	assert_int_equal(activity_update(j, 0), ACTIVITY_BUSY);
 	assert_true(activity_decided(j));
 	assert_int_equal(activity_update(j, 31 * LAB_S), ACTIVITY_UNKNOWN);
@@ -418,12 +389,12 @@ the_start_waits_for_the_slowest_point(void **state)
 static void
 a_late_update_does_not_move_the_beginning(void **state)
 {
-	struct judge *j = activity_create(input, COUNT(input), &scope, ACTIVITY_UNKNOWN, 0);
+	struct judge *j = activity_create(input, COUNT(input), &machine_scope, ACTIVITY_UNKNOWN, 0);
 
 	(void)state;
-	give(sources[0], 1, 0, 0, "cool");
+	give(0, 1, 0, 0, "cool");
 	activity_update(j, 1 * LAB_S);
-	give(sources[0], 2, 0, 0, "heat");
+	give(0, 2, 0, 0, "heat");
 	activity_update(j, 2 * LAB_S + 700000);
 	assert_int_equal(activity_update(j, 4 * LAB_S), ACTIVITY_BUSY);
 	assert_int_equal(activity_since_us(j), 2 * LAB_S);

@@ -9,37 +9,9 @@
 #include <cmocka.h>
 
 #include "daemon/activity.h"
-#include "tests/unit/small_lab.h"
+#include "tests/unit/two_sources.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct source *sources[2]; /* meter and io */
-static const struct scope scope = {.sources = sources, .n_sources = 2};
-static struct lab_reading l;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < 2; i++)
-		sources[i] = source_create(&lab_sources[i], &lab_config.buses[i], 0);
-	return sources[0] && sources[1] ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	source_destroy(sources[0]);
-	source_destroy(sources[1]);
-	return 0;
-}
-
-static void
-give(struct source *s, double at, double power, int64_t count, const char *mode)
-{
-	source_take(s, lab_answer(&l, at, power, count, mode), lab_fast, (int64_t)(at * LAB_S));
-}
 
 static struct operand w120[] = {{.kind = OPERAND_NUMBER, .number = 120}};
 static struct operand w8[] = {{.kind = OPERAND_NUMBER, .number = 8}};
@@ -104,7 +76,7 @@ step_world(struct world *w, int at)
 			w->silent[i] = (int)(next_random(&w->seed) % 60);
 		if (w->silent[i] == 30) /* too old for less than a second: not all would see it */
 			w->silent[i]++;
-		give(sources[i], at, w->power, 0, w->mode);
+		give(i, at, w->power, 0, w->mode);
 		w->last_at[i] = at;
 	}
 }
@@ -136,9 +108,9 @@ static void
 tell_story(uint32_t seed, enum activity stored, unsigned seen[5])
 {
 	struct world w = {.seed = seed, .power = 1, .mode = "cool", .last_at = {-1, -1}};
-	struct judge *seldom = activity_create(mixed, COUNT(mixed), &scope, stored, 0);
-	struct judge *often = activity_create(mixed, COUNT(mixed), &scope, stored, 0);
-	struct judge *late = activity_create(mixed, COUNT(mixed), &scope, stored, 0);
+	struct judge *seldom = activity_create(mixed, COUNT(mixed), &machine_scope, stored, 0);
+	struct judge *often = activity_create(mixed, COUNT(mixed), &machine_scope, stored, 0);
+	struct judge *late = activity_create(mixed, COUNT(mixed), &machine_scope, stored, 0);
 	enum activity was = stored;
 
 	for (int at = 0; at < STEPS; at++) {

@@ -5,30 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/alarm.h"
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 
-#define S 1000000LL
-#define WALL 1700000000000LL
+#include <cmocka.h>
 
-enum { F = TRUTH_FALSE, U = TRUTH_UNKNOWN, T = TRUTH_TRUE, T_AGAIN, ACK, OUT };
-enum {
-	RAISED = ALARM_RAISED,
-	CLEARED = ALARM_CLEARED,
-	CHANGED = ALARM_CHANGED,
-	ACKED = ALARM_ACKED,
-	SUPPRESSED = ALARM_SUPPRESSED,
-	PICTURE = ALARM_PICTURE
-};
-
-static struct moment
-at(double s)
-{
-	return (struct moment){(int64_t)((s + 1000) * S), WALL + (int64_t)(s * 1000)};
-}
+#include "tests/unit/alarm_steps.h"
 
 /* ---- step by step -------------------------------------------------------------------------- */
 

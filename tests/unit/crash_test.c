@@ -249,7 +249,7 @@ boot(bool computer_too)
 	g->config = &lab_config;
 	lab_machine.n_alarms = chance(20) ? 1 : 2; /* a person took `hot` out, or put it back */
 	g->scratch = malloc(GATEWAY_SCRATCH);
-	g->outbox = outbox_create(&ops, 1 << 20, 1 << 20);
+	g->outbox = outbox_create(&ops, 1 << 20, 4 << 20);
 	g->state = state_open(directory, error, sizeof(error));
 	assert_non_null(g->state);
 	assert_int_equal(journal_start(g), 0);
@@ -525,6 +525,16 @@ check_transitions(void)
 }
 
 static void
+die_and_return(void)
+{
+	crash();
+	pass(chance(50) ? 500 : 40000);
+	boot(chance(30));
+	one_second();
+	check_truth();
+}
+
+static void
 live_for(int seconds)
 {
 	for (int i = 0; i < seconds; i++) {
@@ -532,21 +542,13 @@ live_for(int seconds)
 			broker.up ? cut() : reach();
 		one_second();
 		if (chance(1)) { /* before the commit */
-			crash();
-			pass(chance(50) ? 500 : 40000);
-			boot(chance(30));
-			one_second();
-			check_truth();
+			die_and_return();
 			continue;
 		}
 		pump();
 		if (chance(1)) { /* committed, and perhaps sent */
 			fly(50, 0);
-			crash();
-			pass(chance(50) ? 500 : 40000);
-			boot(chance(30));
-			one_second();
-			check_truth();
+			die_and_return();
 			continue;
 		}
 		if (broker.up)
@@ -585,6 +587,44 @@ test_crashes_anywhere(void **state)
 	assert_true(jobs > 50 && raised > 100); /* or nothing was tried */
 }
 
+/* An outage in which more happens than the memory holds, and a restart in it. */
+static void
+test_a_long_outage(void **state)
+{
+	enum { EVENTS = 12000 };
+	struct outbox_stats stats;
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/crash_test.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	memset(&broker, 0, sizeof(broker));
+	n_seen = 0;
+	boot(true);
+	for (int i = 0; i < EVENTS; i++) {
+		const char *topic = g->machines[0]->event_topic;
+		struct envelope e = gateway_numbered(g, wall_ms, topic);
+		char note[300] = "";
+		memset(note, 'x', sizeof(note) - 1);
+		journal_event(g, topic,
+			payload_counters_event(
+				g->scratch, GATEWAY_SCRATCH, &e, "busy_s", 0, i, note));
+		pump();
+		if (i == EVENTS / 2) {
+			crash();
+			boot(false);
+		}
+	}
+	outbox_stats(g->outbox, &stats);
+	assert_in_range(stats.event_bytes, 1 << 20, 4 << 20); /* bounded, and nothing dropped */
+	assert_int_equal(stats.dropped_events, 0);
+	reach();
+	for (int i = 0; i < EVENTS && n_seen < EVENTS; i++) {
+		pump();
+		fly(100, 100);
+	}
+	assert_int_equal(n_seen, EVENTS);
+	crash();
+}
+
 int
 main(void)
 {
@@ -599,7 +639,8 @@ main(void)
 	lab_config.mqtt.topic_root = "parks";
 	seen = calloc(SEEN_MAX, sizeof(*seen));
 	log_set_level(LOG_LEVEL_ERROR);
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_crashes_anywhere)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_crashes_anywhere), cmocka_unit_test(test_a_long_outage)};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	free(seen);
 	return rc;

@@ -4,6 +4,8 @@
  * After each connect we look for a few seconds at the retained `machines/+/info` and at our own
  * alarms. A machine that carries our name and is not configured (removed, or the daemon was killed
  * before it could clear it) is cleared topic by topic. Another gateway's topics are never touched.
+ * If state.db was lost our counters go on from our own retained `usage`, which is read before we
+ * publish another.
  * Our own availability is watched for as long as we are connected: after a fail-over the will of
  * the old connection may come late and say "offline" over our "online".
  */
@@ -35,6 +37,7 @@ inbound_connected(struct gateway *g, int64_t now_us)
 	uplink_subscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
+	uplink_subscribe(g->uplink, path(g, "machines/+/usage", topic, sizeof(topic)));
 	g->mqtt.held_elsewhere = false;
 	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
 }
@@ -50,6 +53,9 @@ inbound_tick(struct gateway *g, int64_t now_us)
 		trouble_clear(g, "identity");
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
+	uplink_unsubscribe(g->uplink, path(g, "machines/+/usage", topic, sizeof(topic)));
+	for (size_t i = 0; i < g->n_machines; i++)
+		g->machines[i]->totals_unknown = false; /* nobody knows more */
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/+", g->config->gateway);
 	uplink_unsubscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
 	for (size_t i = 0; i < g->n_orphans; i++) {
@@ -138,6 +144,42 @@ on_info(struct gateway *g, const struct uplink_event *e, const char *id)
 		adopt_orphan(g, id);
 }
 
+/* What was counted before is added, and the time since then was spent unseen. */
+static void
+adopt_totals(struct machine *m, json_t *root)
+{
+	int64_t gap_ms = m->usage.kept.since_ms - json_integer_value(json_object_get(root, "ts"));
+	const char *field;
+	json_t *value;
+	double was;
+	json_object_foreach(root, field, value)
+	{
+		if (json_is_number(value) &&
+			usage_set(&m->usage, field, json_number_value(value), &was) == 0 && was > 0)
+			usage_set(&m->usage, field, json_number_value(value) + was, &was);
+	}
+	double unknown = (double)m->usage.kept.in_us[IN_UNKNOWN] / 1e6;
+	if (gap_ms > 0)
+		usage_set(&m->usage, "unknown_s", unknown + (double)gap_ms / 1000, &was);
+}
+
+static void
+on_usage(struct gateway *g, const struct uplink_event *e, struct machine *m)
+{
+	json_t *root = json_loadb(e->payload, e->len, JSON_REJECT_DUPLICATES, NULL);
+	const char *asset = json_string_value(json_object_get(root, "asset"));
+	if (m->totals_unknown && e->retain && is_ours(g, e, NULL, 0) && asset &&
+		strcmp(asset, m->config->asset) == 0) {
+		adopt_totals(m, root);
+		m->totals_unknown = false;
+		m->next_usage_us = 0;
+		log_info("%s: state.db knew nothing of %s; its counters go on from what the broker "
+			 "holds",
+			m->config->id, asset);
+	}
+	json_decref(root);
+}
+
 /* "ID/LEAF" below machines/. */
 static void
 on_machine(struct gateway *g, const struct uplink_event *e, const char *rest)
@@ -153,7 +195,9 @@ on_machine(struct gateway *g, const struct uplink_event *e, const char *rest)
 	id[len] = '\0';
 	if (strcmp(slash, "/info") == 0)
 		on_info(g, e, id);
-	const struct machine *m = gateway_find_machine(g, id);
+	struct machine *m = gateway_find_machine(g, id);
+	if (m && strcmp(slash, "/usage") == 0)
+		on_usage(g, e, m);
 	if (e->retain && is_orphan(g, id, len) && !m)
 		inbound_clear_topic(g, e->topic);
 	/* An alarm that we have forgotten, after state.db was lost. */

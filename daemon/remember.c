@@ -173,6 +173,7 @@ recall_usage(struct gateway *g, struct machine *m, struct moment now)
 	usage_init(&m->usage, &rules, now);
 	char *text = state_get(g->state, "usage", asset);
 	char *home = state_get(g->state, "home", asset);
+	m->totals_unknown = text == NULL;
 	if (keep_read_usage(text, &kept)) {
 		if (home && strcmp(home, m->config->id) != 0)
 			end_elsewhere(g, asset, home, &kept);

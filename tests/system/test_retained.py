@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Retained topics that lost their owner are cleared; another gateway's are never touched."""
 import json
+import time
 
 import pytest
 
@@ -17,6 +18,7 @@ def start(tmp_path, broker, subscribe, simulate, daemon):
     sub = subscribe(broker.port, validate=False)
     for machine in ("m1", "m2"):
         sub.wait_for(lambda m: m.json["sources"]["s1"]["ok"], topic=f"machines/{machine}/state")
+        sub.wait_for(lambda m: m.payload, topic=f"machines/{machine}/usage")
     return bench, sub, d
 
 
@@ -126,3 +128,27 @@ def test_all_topics_are_fresh_after_each_connect(tmp_path, broker, subscribe, si
     wait_until(lambda: d.err().count("mqtt: connected") == 2, what="it is back")
     expected = GONE | {t.replace("m2", "m1") for t in GONE} | {f"parks/p1/gateways/gw1/{leaf}" for leaf in ("availability", "info", "health")}
     wait_until(lambda: expected <= kept(subscribe, broker.port), what="everything", interval=0.2)
+
+
+@pytest.mark.parametrize("gw", ["gw1", "gw2"])
+def test_counters_outlive_the_disk(tmp_path, broker, subscribe, simulate, daemon, gw):
+    """state.db is new, and the broker holds what we published before; another's is not ours."""
+    bench = Bench(tmp_path, broker.url).add("m1", "line")
+    bench.simulate(simulate)
+    sub = subscribe(broker.port)
+    now = int(time.time() * 1000)
+    old = {"v": 1, "ts": now - 60000, "clock": "synced", "gw": gw, "asset": "m1", "since": now - 5060000,
+           "off_s": 1000, "idle_s": 500, "busy_s": 3000, "paused_s": 0, "unknown_s": 400, "offline_s": 100,
+           "fault_s": 7, "jobs_started": 9, "jobs_finished": 8, "jobs_failed": 1, "alarms_raised": 3, "energy_wh": 512.5}
+    topic = "parks/p1/machines/m1/usage"
+    sub.client.publish(topic, json.dumps(old).encode(), qos=1, retain=True).wait_for_publish()
+    mark = sub.mark()
+    daemon(bench.write())
+    first = sub.wait_for(lambda m: m.payload and m.json["gw"] == "gw1" and m.json["ts"] > now, topic=topic, since=mark).json
+    if gw == "gw2":
+        assert first["busy_s"] < 60 and first["jobs_started"] == 0
+        return
+    for key in ("off_s", "idle_s", "busy_s", "offline_s", "fault_s", "jobs_started", "jobs_finished", "jobs_failed", "alarms_raised"):
+        assert old[key] <= first[key] <= old[key] + 20, key
+    assert 460 <= first["unknown_s"] <= 490, "the minute without a gateway, too"
+    assert abs(first["since"] - old["since"]) < 2000

@@ -255,6 +255,8 @@ changed_append(struct outbox *o, struct retained *r)
 void
 outbox_mark(struct outbox *o, struct retained *r)
 {
+	if (!r->listed)
+		return;
 	r->dirty = true;
 	if (!r->queued && !r->in_flight)
 		changed_append(o, r);

@@ -57,7 +57,7 @@ void outbox_destroy(struct outbox *o);
 
 /* Announces a retained topic and marks it changed. */
 void outbox_add(struct outbox *o, struct retained *r);
-/* What it shows has changed. */
+/* What it shows has changed; nothing, if it was not announced. */
 void outbox_mark(struct outbox *o, struct retained *r);
 /* It lost its owner: an empty payload clears it at the broker, then `gone` is called. From here
  * on `render` is not called any more. */

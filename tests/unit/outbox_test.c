@@ -299,6 +299,22 @@ test_burst_after_a_connect(void **state)
 }
 
 static void
+test_a_change_before_the_announcement(void **state)
+{
+	struct thing a = thing("a");
+	(void)state;
+	outbox_mark(box, &a.retained);
+	outbox_connected(box, 16);
+	outbox_mark(box, &a.retained);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 0);
+	outbox_add(box, &a.retained);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 1);
+	accept_all(0);
+}
+
+static void
 test_pictures_are_conflated(void **state)
 {
 	struct thing a = thing("a");
@@ -589,6 +605,7 @@ main(void)
 		TEST(test_what_comes_back_may_be_too_much),
 		TEST(test_too_long_for_anything),
 		TEST(test_burst_after_a_connect),
+		TEST(test_a_change_before_the_announcement),
 		TEST(test_pictures_are_conflated),
 		TEST(test_an_old_picture_is_never_sent_again),
 		TEST(test_no_picture_is_no_removal),

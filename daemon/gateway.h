@@ -163,6 +163,7 @@ void remember_alarm(struct gateway *g, const char *machine, const struct alarm *
 void remember_no_alarm(struct gateway *g, const char *machine, const char *code);
 void remember_topic(struct gateway *g, const char *topic, bool filled);
 void remember_tick(struct gateway *g, int64_t now_us); /* checkpoints of open jobs */
+void remember_everything(struct gateway *g);           /* the disk had refused some of it */
 /* Gives a new machine what is kept of it and of its asset. */
 void remember_recall(struct gateway *g, struct machine *m);
 void remember_recall_all(struct gateway *g);
@@ -219,6 +220,7 @@ void trouble_raise(struct gateway *g, const char *code);
 void trouble_clear(struct gateway *g, const char *code);
 bool trouble_is_shown(const struct gateway *g, const char *code); /* its topic is filled */
 void trouble_recall(struct gateway *g);                           /* those of the former run */
+void trouble_remember(struct gateway *g);                         /* all that are known */
 void trouble_tick(struct gateway *g);                             /* once a second */
 void trouble_free(struct gateway *g);
 

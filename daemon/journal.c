@@ -162,6 +162,7 @@ tell_disk(struct gateway *g, int rc)
 	} else {
 		log_info("state.db: can be written again");
 		trouble_clear(g, "disk");
+		remember_everything(g); /* the next commit may not be the one that was refused */
 	}
 }
 

@@ -92,9 +92,10 @@ remember_topic(struct gateway *g, const char *topic, bool filled)
 		journal_drop(g, "topic", topic);
 }
 
-static void
-keep_everything(struct gateway *g)
+void
+remember_everything(struct gateway *g)
 {
+	trouble_remember(g);
 	for (size_t i = 0; i < g->n_machines; i++) {
 		struct machine *m = g->machines[i];
 		remember_usage(g, m);
@@ -114,7 +115,7 @@ remember_tick(struct gateway *g, int64_t now_us)
 		return;
 	g->next_checkpoint_us = now_us + CHECKPOINT_US;
 	if (journal_is_broken(g)) { /* what the disk refused is put again as a whole */
-		keep_everything(g);
+		remember_everything(g);
 		return;
 	}
 	for (size_t i = 0; i < g->n_machines; i++)

@@ -162,6 +162,14 @@ recall(void *arg, const char *key, const char *text)
 }
 
 void
+trouble_remember(struct gateway *g)
+{
+	for (const struct trouble *t = g->troubles; t; t = t->next)
+		if (t->alarm.life.count)
+			remember_alarm(g, "", &t->alarm);
+}
+
+void
 trouble_recall(struct gateway *g)
 {
 	state_each(g->state, "alarm", recall, g);

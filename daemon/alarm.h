@@ -18,6 +18,7 @@ struct alarm_spec {       /* what the configuration says; strings are its */
 	int64_t for_ms, clear_for_ms;
 	int hits;
 	bool latch;
+	bool test;          /* not counted */
 	const char *source; /* id of the source it is about; NULL: none */
 	struct text text, hint;
 };

@@ -305,8 +305,11 @@ alarmset_test(struct alarmset *s, enum severity severity, int64_t ms, struct mom
 	if (!e)
 		return -ENOMEM;
 	e->origin = ORIGIN_TEST;
-	e->alarm.spec = (struct alarm_spec){
-		.code = e->code, .severity = severity, .text = words->text, .hint = words->hint};
+	e->alarm.spec = (struct alarm_spec){.code = e->code,
+		.severity = severity,
+		.test = true,
+		.text = words->text,
+		.hint = words->hint};
 	/* Who tries it three times does not want to be told that it flaps. */
 	memset(e->alarm.recent_us, 0, sizeof e->alarm.recent_us);
 	e->until_us = now.us + ms * 1000;

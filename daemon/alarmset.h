@@ -35,7 +35,8 @@ bool alarmset_is_gone(struct alarmset *s, const char *code);
  * was active, becomes one that is withdrawn at the next update. 0 or -ENOMEM. */
 int alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *life);
 /* Adds the test alarm (code "test"): active for `ms`, at this severity. It changes neither
- * condition nor state. 0, -ENOMEM, or -EEXIST: the configuration has an alarm of that code. */
+ * condition nor state nor counters. 0, -ENOMEM, or -EEXIST: the configuration has an alarm of that
+ * code. */
 int alarmset_test(struct alarmset *s, enum severity severity, int64_t ms, struct moment now);
 
 /* Evaluates all. `each` is called for every alarm with a transition. */

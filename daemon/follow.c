@@ -43,7 +43,10 @@ follow_alarm(void *arg, struct alarm *a, unsigned bits)
 {
 	struct machine *m = arg;
 	struct gateway *g = m->gateway;
-	m->usage.kept.alarms_raised += (bits & ALARM_RAISED) != 0;
+	if (bits & ALARM_RAISED && !a->spec.test) {
+		m->usage.kept.alarms_raised++;
+		remember_usage(g, m);
+	}
 	for (size_t i = 0; i < sizeof(transitions) / sizeof(transitions[0]); i++) {
 		if (!(bits & transitions[i].bit))
 			continue;

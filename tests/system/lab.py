@@ -96,6 +96,11 @@ class Lab(Bench):
         assert result.code == code, result
         return result
 
+    def telemetry(self, machine, since, ms=0, **values):
+        """Waits for a reading with these values, and for one `ms` after it."""
+        first = self.wait(f"machines/{machine}/telemetry", lambda t: values.items() <= t["values"].items(), since)
+        return self.wait(f"machines/{machine}/telemetry", lambda t: t["ts"] >= first["ts"] + ms, since)
+
     def reason(self, machine):
         return self.tool("explain", machine, "--json").json["machines"][0]["reason"]
 
@@ -150,6 +155,15 @@ class Lab(Bench):
         sub.wait_for(lambda m: True, topic="probe/end")
         return {m.topic.split("/", 2)[2]: m.json if m.payload[:1] == b"{" else m.text
                 for m in sub.find(predicate=lambda m: m.retain)}
+
+    def active(self, machine):
+        """Its active alarms as a newcomer sees them; `state` says the same of those that count."""
+        kept = self.kept()
+        alarms = {t.rsplit("/", 1)[1]: a for t, a in kept.items() if t.startswith(f"machines/{machine}/alarm/")}
+        assert all(a["code"] == code for code, a in alarms.items())
+        counted = sorted(c for c, a in alarms.items() if a["active"] and not a["suppressed_by"])
+        assert counted == sorted(kept[f"machines/{machine}/state"]["alarms"])
+        return sorted(c for c, a in alarms.items() if a["active"]), sorted(c for c, a in alarms.items() if not a["active"])
 
     # ---- counters ----
 

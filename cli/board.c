@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/words.h"
+
 const char *const board_topics[] = {"parks/+/gateways/+/availability",
 	"parks/+/machines/+/availability", "parks/+/machines/+/info", "parks/+/machines/+/state",
-	"parks/+/machines/+/alarm/+", NULL};
+	"parks/+/machines/+/alarm/+", "parks/+/gateways/+/alarm/+", NULL};
 
 struct board_entry {
 	struct board_entry *next;
@@ -65,6 +67,13 @@ split(char *topic, char **levels, size_t cap)
 	return n;
 }
 
+/* Others of these topics tell what happened, not how it is. */
+static bool
+is_picture(const char *level)
+{
+	return !strcmp(level, "state") || !strcmp(level, "info") || !strcmp(level, "availability");
+}
+
 void
 board_take(void *board, const char *topic, const char *payload, size_t len)
 {
@@ -77,10 +86,12 @@ board_take(void *board, const char *topic, const char *payload, size_t len)
 		return;
 	bool is_machine = !strcmp(levels[2], "machines"),
 	     is_alarm = n == 6 && !strcmp(levels[4], "alarm");
-	struct board_entry *e = find_or_add(is_alarm     ? &b->alarms
-					    : is_machine ? &b->machines
-							 : &b->gateways,
-		levels, is_alarm ? levels[5] : "");
+	struct board_entry **list = is_machine ? &b->machines : &b->gateways;
+	if (is_alarm)
+		list = is_machine ? &b->alarms : &b->gateway_alarms;
+	else if (n != 5 || !is_picture(levels[4]))
+		return;
+	struct board_entry *e = find_or_add(list, levels, is_alarm ? levels[5] : "");
 	if (!e)
 		return;
 	if (is_alarm || !strcmp(levels[4], "state"))
@@ -108,11 +119,27 @@ board_finish(struct board *b)
 	free_list(b->machines);
 	free_list(b->gateways);
 	free_list(b->alarms);
+	free_list(b->gateway_alarms);
 	*b = (struct board){0};
 }
 
 /* ---- rows -------------------------------------------------------------------------------------
  */
+
+bool
+row_alarm_counts(const struct row_alarm *a)
+{
+	return !doc_text(a->doc, "suppressed_by", NULL);
+}
+
+static bool
+has_alarm(const struct row *r)
+{
+	for (size_t i = 0; i < r->n_alarms; i++)
+		if (row_alarm_counts(&r->alarms[i]))
+			return true;
+	return false;
+}
 
 static int
 rank(const struct row *r)
@@ -121,7 +148,7 @@ rank(const struct row *r)
 		"fault", "offline", "unknown", "busy", "paused", "idle"};
 	int i = 0;
 
-	if (doc_size(r->alarms) && strcmp(r->state, "fault") != 0)
+	if (has_alarm(r) && strcmp(r->state, "fault") != 0)
 		return 1;
 	while (i < 6 && strcmp(order[i], r->state) != 0)
 		i++;
@@ -147,43 +174,130 @@ sorted(struct row *rows, size_t n)
 	return rows;
 }
 
+static int
+severity_rank(const struct row_alarm *a)
+{
+	static const char *const order[] = {"critical", "error", "warning"};
+	const char *severity = doc_text(a->doc, "severity", "");
+	int i = 0;
+
+	while (i < 3 && strcmp(order[i], severity) != 0)
+		i++;
+	return i;
+}
+
+static int
+worst_first(const void *a, const void *b)
+{
+	const struct row_alarm *x = a, *y = b;
+	int order = severity_rank(x) - severity_rank(y);
+
+	return order ? order : strcmp(x->code, y->code);
+}
+
+static bool
+is_active(const struct doc *alarm)
+{
+	return alarm && doc_flag(alarm, "active", true);
+}
+
+/* Those that have a topic; then those that only the state names, whose topic may be late. */
+static struct row_alarm *
+find_alarms(
+	const struct board *b, const struct row *r, const struct doc *codes, struct row_alarm *out)
+{
+	for (const struct board_entry *e = b->alarms; e; e = e->next)
+		if (!strcmp(e->park, r->park) && !strcmp(e->id, r->machine) && is_active(e->state))
+			*out++ = (struct row_alarm){e->code, e->state};
+	for (size_t i = 0; i < doc_size(codes); i++) {
+		const char *code = doc_string(doc_at(codes, i));
+		const struct board_entry *e = find(b->alarms, r->park, r->machine, code);
+		if (!e || !e->state)
+			*out++ = (struct row_alarm){code, NULL};
+	}
+	return out;
+}
+
+static struct row_alarm *
+list_alarms(const struct doc *alarms, struct row_alarm *out)
+{
+	for (size_t i = 0; i < doc_size(alarms); i++) {
+		const struct doc *alarm = doc_at(alarms, i);
+		if (is_active(alarm))
+			*out++ = (struct row_alarm){doc_text(alarm, "code", ""), alarm};
+	}
+	return out;
+}
+
+static void
+set_alarms(struct row *r, struct row_alarm *from, struct row_alarm *to)
+{
+	r->alarms = from;
+	r->n_alarms = (size_t)(to - from);
+	if (r->n_alarms)
+		qsort(from, r->n_alarms, sizeof *from, worst_first);
+}
+
+/* Rows, and behind them in the same memory their alarms. */
+static struct row *
+make_rows(size_t n, size_t n_alarms, struct row_alarm **alarms)
+{
+	struct row *rows = calloc(1, (n + 1) * sizeof *rows + n_alarms * sizeof **alarms);
+
+	*alarms = rows ? (struct row_alarm *)(void *)(rows + n + 1) : NULL;
+	return rows;
+}
+
 static void
 fill(struct row *r, const struct doc *state)
 {
 	r->activity = doc_text(state, "activity", "unknown");
 	r->reason = doc_text(state, "reason", "");
-	r->job = doc_get(state, "job");
-	r->alarms = doc_get(state, "alarms");
+	r->job = doc_text(state, "job", "");
+	r->progress = doc_real(state, "progress", -1);
 	r->values = doc_get(state, "values");
 	r->sources = doc_get(state, "sources");
+	if (doc_size(doc_get(state, "maintenance")))
+		r->maintenance = doc_get(state, "maintenance");
+}
+
+static void
+fill_from(struct row *r, const struct board *b, const struct board_entry *e)
+{
+	r->park = e->park;
+	r->machine = e->id;
+	r->class = doc_text(e->info, "class", "");
+	r->title =
+		doc_get(e->info, "titles") ? doc_get(e->info, "titles") : doc_get(e->info, "title");
+	r->points = doc_get(e->info, "points");
+	r->gateway = doc_text(e->info, "gw", doc_text(e->state, "gw", ""));
+	const struct board_entry *gateway = find(b->gateways, e->park, r->gateway, "");
+	r->gateway_offline = gateway && gateway->offline;
+	fill(r, e->state);
+	r->state = e->offline || r->gateway_offline ? "offline"
+						    : doc_text(e->state, "state", "unknown");
 }
 
 struct row *
 board_rows(const struct board *b, size_t *n)
 {
-	size_t count = 0;
+	size_t count = 0, n_alarms = 0;
+	struct row_alarm *alarms;
 
-	for (const struct board_entry *e = b->machines; e; e = e->next)
-		count++;
-	struct row *rows = calloc(count + 1, sizeof *rows);
+	for (const struct board_entry *e = b->machines; e; e = e->next, count++)
+		n_alarms += doc_size(doc_get(e->state, "alarms"));
+	for (const struct board_entry *e = b->alarms; e; e = e->next)
+		n_alarms++;
+	struct row *rows = make_rows(count, n_alarms, &alarms);
 	*n = 0;
 	for (const struct board_entry *e = b->machines; rows && e; e = e->next) {
 		if (!e->info && !e->state) /* cleared topics of a machine that is gone */
 			continue;
 		struct row *r = &rows[(*n)++];
-		r->park = e->park;
-		r->machine = e->id;
-		r->class = doc_text(e->info, "class", "");
-		r->title = doc_get(e->info, "titles") ? doc_get(e->info, "titles")
-						      : doc_get(e->info, "title");
-		r->points = doc_get(e->info, "points");
-		r->gateway = doc_text(e->info, "gw", doc_text(e->state, "gw", ""));
-		const struct board_entry *gateway = find(b->gateways, e->park, r->gateway, "");
-		r->gateway_offline = gateway && gateway->offline;
-		fill(r, e->state);
-		r->state = e->offline || r->gateway_offline
-				   ? "offline"
-				   : doc_text(e->state, "state", "unknown");
+		fill_from(r, b, e);
+		struct row_alarm *end = find_alarms(b, r, doc_get(e->state, "alarms"), alarms);
+		set_alarms(r, alarms, end);
+		alarms = end;
 	}
 	return sorted(rows, *n);
 }
@@ -192,8 +306,12 @@ struct row *
 board_rows_of(const struct doc *result, size_t *n)
 {
 	const struct doc *machines = doc_get(result, "machines");
-	struct row *rows = calloc(doc_size(machines) + 1, sizeof *rows);
+	size_t n_alarms = 0;
+	struct row_alarm *alarms;
 
+	for (size_t i = 0; i < doc_size(machines); i++)
+		n_alarms += doc_size(doc_get(doc_at(machines, i), "alarms"));
+	struct row *rows = make_rows(doc_size(machines), n_alarms, &alarms);
 	*n = rows ? doc_size(machines) : 0;
 	for (size_t i = 0; i < *n; i++) {
 		const struct doc *d = doc_at(machines, i);
@@ -204,16 +322,11 @@ board_rows_of(const struct doc *result, size_t *n)
 		rows[i].gateway = doc_text(result, "gateway", "");
 		fill(&rows[i], d);
 		rows[i].state = doc_text(d, "state", "unknown");
+		struct row_alarm *end = list_alarms(doc_get(d, "alarms"), alarms);
+		set_alarms(&rows[i], alarms, end);
+		alarms = end;
 	}
 	return sorted(rows, *n);
-}
-
-const struct doc *
-board_alarm(const struct board *b, const struct row *row, const char *code)
-{
-	const struct board_entry *e = find(b->alarms, row->park, row->machine, code);
-
-	return e ? e->state : NULL;
 }
 
 const char *
@@ -223,6 +336,19 @@ board_next_offline(const struct board *b, const struct board_entry **place, cons
 		if ((*place)->offline) {
 			*park = (*place)->park;
 			return (*place)->id;
+		}
+	return NULL;
+}
+
+const struct doc *
+board_next_alarm(const struct board *b, const struct board_entry **place, const char **park,
+	const char **gateway)
+{
+	for (*place = *place ? (*place)->next : b->gateway_alarms; *place; *place = (*place)->next)
+		if (is_active((*place)->state)) {
+			*park = (*place)->park;
+			*gateway = (*place)->id;
+			return (*place)->state;
 		}
 	return NULL;
 }
@@ -239,20 +365,63 @@ put_doc(const char *key, const struct doc *d)
 	free(text);
 }
 
+static void
+put_alarms(const struct row *r)
+{
+	printf(",\"alarms\":[");
+	for (size_t i = 0; i < r->n_alarms; i++) {
+		char *text = r->alarms[i].doc ? doc_print(r->alarms[i].doc) : NULL;
+		if (text)
+			printf("%s%s", i ? "," : "", text);
+		else
+			printf("%s{\"code\":\"%s\"}", i ? "," : "", r->alarms[i].code);
+		free(text);
+	}
+	printf("]");
+}
+
+static void
+put_job(const struct row *r)
+{
+	if (!r->job[0]) {
+		printf(",\"job\":null");
+		return;
+	}
+	printf(",\"job\":{\"id\":\"%s\",\"started\":%lld,\"progress\":", r->job,
+		(long long)words_job_start(r->job));
+	if (r->progress < 0)
+		printf("null}");
+	else
+		printf("%.3g}", r->progress);
+}
+
+static void
+put_row(const struct row *r)
+{
+	printf("{\"park\":\"%s\",\"machine\":\"%s\",\"class\":\"%s\",\"state\":\"%s\",\"activity\":\"%s\"",
+		r->park, r->machine, r->class, r->state, r->activity);
+	put_doc("title", r->title);
+	put_job(r);
+	put_alarms(r);
+	put_doc("maintenance", r->maintenance);
+	put_doc("values", r->values);
+	put_doc("sources", r->sources);
+	printf("}");
+}
+
 void
-board_print_json(const struct row *rows, size_t n)
+board_print_json(const struct row *rows, size_t n, const struct events *events)
 {
 	printf("{\"machines\":[");
 	for (size_t i = 0; i < n; i++) {
-		const struct row *r = &rows[i];
-		printf("%s{\"park\":\"%s\",\"machine\":\"%s\",\"class\":\"%s\",\"state\":\"%s\",\"activity\":\"%s\"",
-			i ? "," : "", r->park, r->machine, r->class, r->state, r->activity);
-		put_doc("title", r->title);
-		put_doc("job", r->job);
-		put_doc("alarms", r->alarms);
-		put_doc("values", r->values);
-		put_doc("sources", r->sources);
-		printf("}");
+		printf("%s", i ? "," : "");
+		put_row(&rows[i]);
 	}
-	printf("]}\n");
+	printf("]");
+	if (events) {
+		printf(",\"events\":[");
+		events_print_json(events);
+		printf("]");
+	}
+	printf("}\n");
 }

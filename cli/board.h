@@ -4,24 +4,39 @@
 #define CLI_BOARD_H
 
 #include "cli/doc.h"
+#include "cli/events.h"
 
 enum { BOARD_ID = 48 };
+
+struct row_alarm {
+	const char *code;
+	const struct doc *doc; /* its picture (docs/topics.md), or as much of it as the daemon
+				  tells; NULL: only its code is known */
+};
 
 /* One machine, wherever it is known from. Texts and docs are borrowed; docs may be NULL. */
 struct row {
 	const char *park, *machine, *class, *state, *activity, *reason;
 	const struct doc *title; /* text, or {ru, en} */
-	const struct doc *job, *values;
-	const struct doc *alarms;  /* array of codes */
+	const struct doc *values;
+	const char *job;                /* its id; "": none */
+	double progress;                /* of it, 0..1; negative: not known */
+	const struct row_alarm *alarms; /* the active ones, worst first; suppressed ones, too */
+	size_t n_alarms;
+	const struct doc *maintenance; /* {since, until, reason}; NULL: none */
 	const struct doc *points;  /* {"source.point": …} that it should have; NULL: not known */
 	const struct doc *sources; /* {id: {ok, error, hint}}, or an array of them with `source` */
 	const char *gateway;
 	bool gateway_offline;
 };
 
+/* Nobody is to look at an alarm that is suppressed. */
+bool row_alarm_counts(const struct row_alarm *a);
+
 /* What retained topics said so far. */
 struct board {
-	struct board_entry *machines, *gateways, *alarms;
+	struct board_entry *machines, *gateways;
+	struct board_entry *alarms, *gateway_alarms; /* of machines; of gateways themselves */
 };
 
 /* The topics that fill a board, NULL-ended. */
@@ -33,12 +48,13 @@ void board_finish(struct board *b);
  * array, to be freed. */
 struct row *board_rows(const struct board *b, size_t *n);
 struct row *board_rows_of(const struct doc *result, size_t *n);
-/* The alarm's payload, or NULL where only its code is known. */
-const struct doc *board_alarm(const struct board *b, const struct row *row, const char *code);
 /* The gateways that are offline, one after the other; *place starts as NULL. */
 const char *board_next_offline(
 	const struct board *b, const struct board_entry **place, const char **park);
-/* Prints the rows as one JSON object. */
-void board_print_json(const struct row *rows, size_t n);
+/* The active alarms of gateways, in the same way; NULL at the end. */
+const struct doc *board_next_alarm(const struct board *b, const struct board_entry **place,
+	const char **park, const char **gateway);
+/* Prints the rows as one JSON object; events: NULL, or what is printed with them. */
+void board_print_json(const struct row *rows, size_t n, const struct events *events);
 
 #endif

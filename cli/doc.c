@@ -55,6 +55,14 @@ doc_int(const struct doc *d, const char *key, int64_t otherwise)
 	return json_is_integer(j) ? json_integer_value(j) : otherwise;
 }
 
+double
+doc_real(const struct doc *d, const char *key, double otherwise)
+{
+	const json_t *j = json(doc_get(d, key));
+
+	return json_is_number(j) ? json_number_value(j) : otherwise;
+}
+
 bool
 doc_flag(const struct doc *d, const char *key, bool otherwise)
 {

@@ -18,6 +18,7 @@ void doc_free(struct doc *d);
 const struct doc *doc_get(const struct doc *d, const char *key);
 const char *doc_text(const struct doc *d, const char *key, const char *otherwise);
 int64_t doc_int(const struct doc *d, const char *key, int64_t otherwise);
+double doc_real(const struct doc *d, const char *key, double otherwise); /* any number */
 bool doc_flag(const struct doc *d, const char *key, bool otherwise);
 size_t doc_size(const struct doc *d); /* elements of an array or object, 0 for others */
 const struct doc *doc_at(const struct doc *d, size_t i); /* element of an array */

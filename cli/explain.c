@@ -11,7 +11,9 @@
 
 #include "cli/board.h"
 #include "cli/broker.h"
+#include "cli/explain_row.h"
 #include "cli/read.h"
+#include "cli/words.h"
 #include "config/json.h"
 
 struct explain {
@@ -27,7 +29,6 @@ enum phrase {
 	IS_FINE,
 	SINCE,
 	GATEWAY_OFFLINE,
-	ALARM,
 	NOT_OK,
 	NO_SOURCES,
 	NO_VALUE,
@@ -42,7 +43,6 @@ static const struct text phrases[PHRASES] = {
 	[SINCE] = {"с", "since"},
 	[GATEWAY_OFFLINE] = {"шлюз не на связи: проверьте его питание и сеть, затем на нём `systemctl status labpulsed`",
 		"the gateway is offline: check its power and network, then on it `systemctl status labpulsed`"},
-	[ALARM] = {"авария", "alarm"},
 	[NOT_OK] = {"не отвечает", "does not answer"},
 	[NO_VALUE] = {"нет значения", "no value"},
 	[ASK_GATEWAY] = {"Чтобы узнать почему, запустите на шлюзе",
@@ -54,33 +54,10 @@ static const struct text phrases[PHRASES] = {
 	[NO_SOURCES] = {"нет источников Modbus", "has no Modbus sources"},
 };
 
-static const struct {
-	const char *state;
-	struct text text;
-} states[] = {
-	{"offline", {"нет связи", "offline"}},
-	{"fault", {"авария", "in fault"}},
-	{"off", {"выключен", "off"}},
-	{"idle", {"простаивает", "idle"}},
-	{"busy", {"работает", "busy"}},
-	{"paused", {"на паузе", "paused"}},
-	{"unknown", {"неизвестно, чем занят", "unknown"}},
-	{"starting", {"опрос только что начат", "starting"}},
-};
-
 static const char *
 say(const struct explain *e, enum phrase phrase)
 {
 	return config_text(&phrases[phrase], e->language);
-}
-
-static const char *
-state_word(const struct explain *e, const char *state)
-{
-	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
-		if (!strcmp(states[i].state, state))
-			return config_text(&states[i].text, e->language);
-	return state;
 }
 
 /* ---- one machine ------------------------------------------------------------------------------
@@ -217,28 +194,12 @@ explain_all_missing(const struct explain *e, const struct row *r)
 	return said;
 }
 
-static bool
-explain_alarms(const struct explain *e, const struct row *r)
-{
-	const char *language = e->language == LANGUAGE_RU ? "ru" : "en";
-
-	for (size_t i = 0; i < doc_size(r->alarms); i++) {
-		const char *code = doc_string(doc_at(r->alarms, i));
-		const struct doc *alarm = board_alarm(&e->board, r, code);
-		const char *text =
-			doc_text(doc_get(alarm, "texts"), language, doc_text(alarm, "text", ""));
-		const char *hint = doc_text(alarm, "hint", "");
-		printf("  %s %s%s%s", say(e, ALARM), code, text[0] ? ": " : "", text);
-		printf("%s%s\n", hint[0] ? ". " : "", hint);
-	}
-	return doc_size(r->alarms) > 0;
-}
-
 static void
 explain_row(struct explain *e, const struct row *r)
 {
 	e->found = true;
-	printf("%s%s%s: %s", r->park, r->park[0] ? "/" : "", r->machine, state_word(e, r->state));
+	printf("%s%s%s: %s", r->park, r->park[0] ? "/" : "", r->machine,
+		words_state(r->state, e->language));
 	/* the reason of an activity; why a source is silent is said below */
 	bool told = r->reason[0] && strcmp(r->activity, "unknown") != 0;
 	printf("%s%s%s\n", told ? " (" : "", told ? r->reason : "", told ? ")" : "");
@@ -246,7 +207,9 @@ explain_row(struct explain *e, const struct row *r)
 		printf("  %s: %s\n", r->gateway, say(e, GATEWAY_OFFLINE));
 		return;
 	}
-	bool said = explain_alarms(e, r);
+	explain_maintenance(r, e->language);
+	explain_job(r, e->language);
+	bool said = explain_alarms(r, e->language);
 	said |= explain_sources(e, r->sources);
 	said |= explain_all_missing(e, r);
 	if (!said)
@@ -265,7 +228,7 @@ explain_rows(struct explain *e, struct row *rows, size_t n)
 			rows[kept++] = rows[i];
 	e->found = kept > 0;
 	if (e->s.json)
-		board_print_json(rows, kept);
+		board_print_json(rows, kept, NULL);
 	for (size_t i = 0; !e->s.json && i < kept; i++)
 		explain_row(e, &rows[i]);
 	free(rows);
@@ -274,6 +237,21 @@ explain_rows(struct explain *e, struct row *rows, size_t n)
 
 /* ---- where it comes from ----------------------------------------------------------------------
  */
+
+/* They concern all its machines. */
+static void
+explain_gateway_alarms(const struct explain *e)
+{
+	const struct board_entry *place = NULL;
+	const struct doc *doc;
+	const char *gateway, *park;
+
+	while (!e->s.json && (doc = board_next_alarm(&e->board, &place, &park, &gateway))) {
+		const struct row_alarm alarm = {doc_text(doc, "code", ""), doc};
+		printf("%s/%s:\n", park, gateway);
+		explain_alarm(&alarm, e->language);
+	}
+}
 
 static int
 from_broker(struct explain *e)
@@ -289,6 +267,7 @@ from_broker(struct explain *e)
 	broker_settle(client);
 	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park)))
 		printf("%s/%s: %s\n", park, gateway, say(e, GATEWAY_OFFLINE));
+	explain_gateway_alarms(e);
 	struct row *rows = board_rows(&e->board, &n);
 	code = explain_rows(e, rows, n);
 	broker_close(client);

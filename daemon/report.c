@@ -113,27 +113,80 @@ source_part(struct json *j, const struct source *s, enum language language)
 	json_close(j, '}');
 }
 
+/* In all languages that there are. */
+static void
+texts_part(struct json *j, const char *key, const struct text *text)
+{
+	json_open(j, key, '{');
+	json_put_string(j, "ru", text->ru);
+	json_put_string(j, "en", text->en);
+	json_close(j, '}');
+}
+
+static void
+evidence_part(struct json *j, const struct alarm_life *life)
+{
+	const struct value limit = {.kind = VALUE_DOUBLE, .u.num = life->limit};
+	if (life->has_value)
+		json_put_value(j, "value", &life->value);
+	else
+		json_put_null(j, "value");
+	if (life->has_limit)
+		json_put_value(j, "limit", &limit);
+	else
+		json_put_null(j, "limit");
+}
+
 /* What is wrong, and what to touch. */
 static void
-alarms_part(struct json *j, const struct machine *m, enum language language)
+alarm_part(struct json *j, const struct alarm *a, enum language language)
 {
+	const struct alarm_life *life = &a->life;
+	json_open(j, NULL, '{');
+	json_put_string(j, "code", a->spec.code);
+	json_put_string(j, "severity", severity_name(a->spec.severity));
+	json_put_bool(j, "active", life->active);
+	json_put_int(j, "raised", life->raised_ms);
+	json_put_int(j, "cleared", life->active ? 0 : life->cleared_ms);
+	evidence_part(j, life);
+	json_put_string(j, "text", config_text(&a->spec.text, language));
+	texts_part(j, "texts", &a->spec.text);
+	json_put_string(j, "hint", config_text(&a->spec.hint, language));
+	json_put_bool(j, "stale", life->stale);
+	json_put_bool(j, "flapping", life->flapping);
+	json_put_bool(j, "acked", life->acked);
+	json_put_string(j, "suppressed_by", life->suppressed_by[0] ? life->suppressed_by : NULL);
+	json_close(j, '}');
+}
+
+/* The active ones, and if wanted those that were so until lately. */
+static void
+alarms_part(struct json *j, const struct machine *m, enum language language, bool past)
+{
+	const struct moment now = clock_now();
 	json_open(j, "alarms", '[');
 	for (size_t i = 0; i < alarmset_size(m->alarms); i++) {
 		const struct alarm *a = alarmset_at(m->alarms, i);
-		if (!a->life.active)
-			continue;
-		json_open(j, NULL, '{');
-		json_put_string(j, "code", a->spec.code);
-		json_put_string(j, "severity", severity_name(a->spec.severity));
-		json_put_int(j, "raised", a->life.raised_ms);
-		json_put_string(j, "text", config_text(&a->spec.text, language));
-		json_put_string(j, "hint", config_text(&a->spec.hint, language));
-		json_put_bool(j, "acked", a->life.acked);
-		json_put_string(j, "suppressed_by",
-			a->life.suppressed_by[0] ? a->life.suppressed_by : NULL);
-		json_close(j, '}');
+		bool lately = past && a->life.cleared_ms && !alarm_is_past(a, now);
+		if (a->life.active || lately)
+			alarm_part(j, a, language);
 	}
 	json_close(j, ']');
+}
+
+/* Its job, how far that is, and whether somebody is at work on the machine. */
+static void
+work_part(struct json *j, const struct machine *m)
+{
+	const struct value progress = {
+		.kind = VALUE_REAL, .decimals = 3, .u.num = machine_progress(m)};
+	json_put_string(j, "activity", activity_name(m->activity));
+	json_put_string(j, "job", machine_job(m));
+	if (progress.u.num < 0)
+		json_put_null(j, "progress");
+	else
+		json_put_value(j, "progress", &progress);
+	payload_put_maintenance(j, m);
 }
 
 static void
@@ -146,8 +199,8 @@ machine_part(struct json *j, const struct machine *m, enum language language)
 	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
 	json_put_string(j, "availability", machine_availability(m));
 	json_put_string(j, "reason", reason);
-	alarms_part(j, m, language);
-	payload_put_maintenance(j, m);
+	work_part(j, m);
+	alarms_part(j, m, language, false);
 	json_open(j, "sources", '[');
 	for (size_t i = 0; i < m->n_sources; i++)
 		source_part(j, m->sources[i], language);
@@ -172,17 +225,16 @@ report_explain(struct json *j, struct gateway *g, const char *machine, enum lang
 }
 
 static void
-watched_machine(struct json *j, const struct gateway *g, const struct machine *m)
+watched_machine(struct json *j, const struct machine *m, enum language language)
 {
 	char name[80];
 	json_open(j, NULL, '{');
 	json_put_string(j, "machine", m->config->id);
 	json_put_string(j, "class", m->config->class);
-	json_put_string(j, "title", config_text(&m->config->title, g->config->language));
+	texts_part(j, "title", &m->config->title);
 	json_put_string(j, "state", m->decided ? machine_state(m) : "starting");
-	json_put_string(j, "activity", activity_name(m->activity));
-	json_put_string(j, "job", machine_job(m));
-	payload_put_alarms(j, m);
+	work_part(j, m);
+	alarms_part(j, m, language, true);
 	json_open(j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++) {
 		const struct source *s = m->sources[i];
@@ -210,6 +262,6 @@ report_watch(struct json *j, struct gateway *g)
 	json_close(j, '}');
 	json_open(j, "machines", '[');
 	for (size_t i = 0; i < g->n_machines; i++)
-		watched_machine(j, g, g->machines[i]);
+		watched_machine(j, g->machines[i], g->config->language);
 	json_close(j, ']');
 }

@@ -333,13 +333,20 @@ machines:
     [], ["dance"], ["read"], ["read", "a", "b"], ["peek", "rtu:/dev/x", "1"], ["accept"], ["accept", "m"],
     ["scan", "udp:x"], ["peek", "rtu:/dev/x", "1", "hold", "0"], ["peek", "rtu:/dev/x", "300", "coil", "0"],
     ["peek", "rtu:/dev/x", "1", "holding", "0", "126"], ["watch", "--nonsense"],
-    ["watch", "--broker", "mqtt://user:secret@host"], ["maintenance", "m", "1h", "why"], ["ack", "m", "c"],
+    ["watch", "--broker", "mqtt://user:secret@host"], ["maintenance", "m", "1h"],
+    ["maintenance", "m", "soon", "why"], ["ack", "m"], ["test-alarm"], ["watch", "--every", "soon"],
     ["simulate", "--devices", "0"],
 ])
 def test_bad_command_lines(labpulse, argv):
     result = labpulse(*argv)
     assert result.code == 64 and result.err, result
     assert "secret" not in result.err
+
+
+@pytest.mark.parametrize("argv", [["maintenance", "m", "1h", "why"], ["ack", "m", "c"], ["test-alarm", "m"], ["usage"]])
+def test_what_needs_the_daemon_says_so(labpulse, tmp_path, argv):
+    result = labpulse(*argv, "--control", tmp_path / "nobody")
+    assert result.code == 69 and "daemon" in result.err, result
 
 
 def test_help_and_version(labpulse):

@@ -58,24 +58,35 @@ STATE_DIRECTORY="$dir/state" RUNTIME_DIRECTORY="$dir/run" \
 pids+=($!)
 wait_for 20 grep -q 'mqtt: connected' "$dir/labpulsed.log" || fail "the daemon did not connect"
 
+options="-c $dir/labpulse.yaml --profiles config/profiles"
 cat <<TEXT
 labpulse demo: eleven machines of a simulated lab, polled over Modbus RTU (a pty), Modbus TCP, USB
-serial ports (ptys) and HID (sockets), published to a broker on 127.0.0.1:$port. Other windows may join:
+serial ports (ptys) and HID (sockets), published to a broker on 127.0.0.1:$port. In every minute
+laser-1 is switched on, cuts, loses its cooling and gets too hot; jobs start and end, alarms come
+and go. Other windows may join:
 
-  mosquitto_sub -p $port -t 'parks/#' -v                  every message
-  $BUILD/labpulse explain -c $dir/labpulse.yaml --profiles config/profiles
-  $BUILD/labpulse read printer-1 -c $dir/labpulse.yaml --profiles config/profiles
+  mosquitto_sub -p $port -t 'parks/#' -v
+    every message
+  $BUILD/labpulse explain laser-1 --lang en $options
+    what is wrong with it, and what to touch
+  $BUILD/labpulse usage laser-1 $options
+    its running hours and jobs
+  $BUILD/labpulse test-alarm laser-2 $options
+    does an alarm arrive?
+  $BUILD/labpulse read printer-1 $options
+    every point, now
 
 Ctrl-C ends it.
 
 TEXT
+again=()
 if [ -t 1 ]; then
-	"$BUILD/labpulse" watch --broker "mqtt://127.0.0.1:$port" &
-	pids+=($!)
-	wait "${pids[-1]}"
+	# The table takes the whole screen; what stands above should have been read by then.
+	[ ! -t 0 ] || read -rt 15 -p 'The table follows; Enter shows it at once. ' || :
+else
+	again=(--every 3s)
 fi
-# No terminal: the table again and again, below each other.
-while :; do
-	"$BUILD/labpulse" watch --once --broker "mqtt://127.0.0.1:$port" || fail "the daemon or the broker ended"
-	read -rt 3 <> <(:) || :
-done
+"$BUILD/labpulse" watch "${again[@]}" --broker "mqtt://127.0.0.1:$port" &
+pids+=($!)
+wait -n "${pids[@]}"
+fail "a part of it ended"

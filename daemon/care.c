@@ -54,6 +54,7 @@ care_set_usage(
 		payload_counters_event(g->scratch, GATEWAY_SCRATCH, &e, field, was, value, note));
 	log_info("%s: %s of %s set from %g to %g", m->config->id, field, m->config->asset, was,
 		value);
+	remember_usage(g, m);
 	m->next_usage_us = 0;
 	follow_machine(g, m, false);
 	return 0;

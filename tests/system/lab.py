@@ -144,6 +144,11 @@ class Lab(Bench):
         return [r["transition"] for r in self.records(f"{machine}/event", *subs)
                 if r["type"] == "alarm" and r["code"] == code]
 
+    def tells(self, machine, code, *transitions, subs=()):
+        """Its transitions so far are these; events come after the pictures."""
+        wait_until(lambda: len(self.alarm_events(machine, code, *subs)) >= len(transitions), what=f"events of {code}")
+        assert self.alarm_events(machine, code, *subs) == list(transitions)
+
     def alarm(self, machine, code, since=0, timeout=20, **keys):
         """The first picture of an alarm since then with these values."""
         return self.wait(f"machines/{machine}/alarm/{code}", lambda a: keys.items() <= a.items(), since, timeout)

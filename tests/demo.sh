@@ -8,7 +8,8 @@ dir=$(mktemp -d /tmp/labpulse-demo.XXXXXX)
 pids=()
 
 cleanup() {
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' INT TERM HUP # once is enough, also when the terminal is closed
 	printf '\e[?25h'
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
 	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
@@ -17,7 +18,7 @@ cleanup() {
 	echo "demo: over, nothing is left behind"
 }
 trap cleanup EXIT
-trap 'exit 0' INT TERM
+trap 'exit 0' INT TERM HUP
 
 fail() {
 	echo "demo: $1" >&2
@@ -40,24 +41,6 @@ port=$(for p in $(seq 18830 18899); do
 done)
 [ -n "$port" ] || fail "no free port between 18830 and 18899"
 
-mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$dir/mosquitto.conf"
-"$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
-pids+=($!)
-
-"$BUILD/labpulse" simulate lab --dir "$dir/lab" --profiles config/profiles \
-	--write-config "$dir/labpulse.yaml" --broker "mqtt://127.0.0.1:$port" \
-	>"$dir/simulate.log" 2>&1 &
-pids+=($!)
-wait_for 20 grep -q '"ready"' "$dir/simulate.log" || fail "the simulated lab did not start"
-wait_for 20 grep -q . "$dir/labpulse.yaml" || fail "the simulated lab wrote no configuration"
-
-mkdir -p "$dir/state" "$dir/run"
-STATE_DIRECTORY="$dir/state" RUNTIME_DIRECTORY="$dir/run" \
-	"$BUILD/labpulsed" -c "$dir/labpulse.yaml" --profiles config/profiles >"$dir/labpulsed.log" 2>&1 &
-pids+=($!)
-wait_for 20 grep -q 'mqtt: connected' "$dir/labpulsed.log" || fail "the daemon did not connect"
-
 options="-c $dir/labpulse.yaml --profiles config/profiles"
 cat <<TEXT
 labpulse demo: eleven machines of a simulated lab, polled over Modbus RTU (a pty), Modbus TCP, USB
@@ -79,13 +62,31 @@ and go. Other windows may join:
 Ctrl-C ends it.
 
 TEXT
-again=()
-if [ -t 1 ]; then
-	# The table takes the whole screen; what stands above should have been read by then.
-	[ ! -t 0 ] || read -rt 15 -p 'The table follows; Enter shows it at once. ' || :
-else
-	again=(--every 3s)
+# The table takes the whole screen; what stands above should have been read by then.
+if [ -t 0 ] && [ -t 1 ]; then
+	read -rt 15 -p 'The table follows; Enter shows it at once. ' || :
 fi
+
+mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
+printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$dir/mosquitto.conf"
+"$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
+pids+=($!)
+
+"$BUILD/labpulse" simulate lab --dir "$dir/lab" --profiles config/profiles \
+	--write-config "$dir/labpulse.yaml" --broker "mqtt://127.0.0.1:$port" \
+	>"$dir/simulate.log" 2>&1 &
+pids+=($!)
+wait_for 20 grep -q '"ready"' "$dir/simulate.log" || fail "the simulated lab did not start"
+wait_for 20 grep -q . "$dir/labpulse.yaml" || fail "the simulated lab wrote no configuration"
+
+mkdir -p "$dir/state" "$dir/run"
+STATE_DIRECTORY="$dir/state" RUNTIME_DIRECTORY="$dir/run" \
+	"$BUILD/labpulsed" -c "$dir/labpulse.yaml" --profiles config/profiles >"$dir/labpulsed.log" 2>&1 &
+pids+=($!)
+wait_for 20 grep -q 'mqtt: connected' "$dir/labpulsed.log" || fail "the daemon did not connect"
+
+again=()
+[ -t 1 ] || again=(--every 3s)
 "$BUILD/labpulse" watch "${again[@]}" --broker "mqtt://127.0.0.1:$port" &
 pids+=($!)
 wait -n "${pids[@]}"

@@ -560,6 +560,7 @@ gateway_stop(struct gateway *g)
 	control_stop(g);
 	metrics_stop(g);
 	plugs_stop(g);
+	remember_everything(g);
 	say_goodbye(g, start_us + GOODBYE_US);
 	joined &= uplink_stop(g->uplink, start_us + GOODBYE_US + 2000000);
 	for (size_t i = 0; i < g->n_pollers; i++)

@@ -98,7 +98,8 @@ remember_everything(struct gateway *g)
 	trouble_remember(g);
 	for (size_t i = 0; i < g->n_machines; i++) {
 		struct machine *m = g->machines[i];
-		remember_usage(g, m);
+		if (!m->totals_unknown)
+			remember_usage(g, m);
 		remember_machine(g, m);
 		for (size_t k = 0; k < alarmset_size(m->alarms); k++) {
 			const struct alarm *a = alarmset_at(m->alarms, k);

@@ -71,7 +71,9 @@ class Lab(Bench):
         return self.sim
 
     def run(self):
+        """The daemon; it listens to its tool."""
         self.daemon = self.make_daemon(self.path)
+        wait_until(lambda: self.labpulse("usage", "--control", self.folder / "control").code == 0, what="the daemon is there")
         return self.daemon
 
     def kill(self):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Jobs and running hours: from the machine to the ledger, over power cuts, crashes and reloads."""
 import json
-import signal
 
 from conftest import wait_until
 from lab import BUSY_W, IDLE_W, LASER, OFF_W, SHORT, lab_fixture  # noqa: F401
@@ -109,6 +108,16 @@ def test_a_laser_by_its_power(lab):
     assert short["busy_s"] + short["idle_s"] + short["off_s"] > 0 and short["jobs_started"] == 0
 
 
+def test_a_stop_forgets_no_second(lab):
+    """Totals are written down every five minutes, and when the daemon ends."""
+    lasers(lab, 1).start()
+    wait_until(lambda: lab.totals("laser-1")["idle_s"] >= 8, what="some seconds of idleness")
+    was = lab.totals("laser-1")
+    lab.daemon.stop()
+    lab.run()
+    lab.totals("laser-1", was)
+
+
 # ---- kill -9 ---------------------------------------------------------------------------------
 
 
@@ -158,10 +167,8 @@ def test_killed_while_the_broker_is_away(lab, subscribe):
         wait_until(lambda: lab.totals("laser-1")["jobs_finished"] == jobs, what="it ends")
     before = lab.totals("laser-1")  # a later pass of the loop: the one before it was committed
     lab.kill()
-    after = lab.make_daemon(lab.path)  # the broker is still away: it has them now
-    wait_until(lambda: lab.labpulse("usage", "--control", lab.folder / "control").code == 0, what="it is there")
-    after.signal(signal.SIGKILL)
-    after.wait()
+    lab.run()  # the broker is still away: this one has them now
+    lab.kill()
     lab.broker.start()
     sub = subscribe(lab.broker.port)
     lab.run()

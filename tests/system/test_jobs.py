@@ -288,10 +288,12 @@ def test_counters_are_shown_and_set(lab):
         lab.tool("usage", "set", "laser-1", *wrong, code=64)
     lab.tool("usage", "set", "nobody", "busy_s", 1, code=64)
     lab.tool("usage", "nobody", code=64)
+    lab.wait("machines/laser-1/event", lambda e: e.get("field") == "jobs_finished", mark)
     assert [e["field"] for e in lab.records("laser-1/event") if e["type"] == "counters"] == ["busy_s", "jobs_finished"]
     lab.kill()
+    mark = lab.sub.mark()
     lab.run()
-    lab.wait("machines/laser-1/usage", lambda u: u["jobs_finished"] == 12, lab.sub.mark())
+    lab.wait("machines/laser-1/usage", lambda u: u["jobs_finished"] == 12, mark)
     lab.totals("laser-1", now)
 
 

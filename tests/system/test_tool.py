@@ -179,7 +179,7 @@ def test_configuration_of_the_lab_is_good(labpulse, simulate, tmp_path):
         config = tmp_path / f"{scenario}.yaml"
         sim = simulate(scenario, "--write-config", config, *options)
         result = labpulse("check", config, "--profiles", PROFILES)
-        assert result.code == 0, result
+        assert result.code == 0 and "0 errors, 0 warnings" in result.out + result.err, result
         sim.stop()
 
 

@@ -146,8 +146,8 @@ job_new(struct asked *r)
 static void
 add_part(struct asked *r, const char *part, size_t len)
 {
-	char *more = realloc(r->parts, r->parts_len + len + 2);
-	if (!more || len == 0)
+	char *more = len ? realloc(r->parts, r->parts_len + len + 2) : NULL;
+	if (!more)
 		return;
 	r->parts = more;
 	if (r->parts_len)

@@ -184,19 +184,10 @@ set_up(struct broker_client *b, const struct broker_options *o, const struct add
 	return code;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int
 wait_connected(struct broker_client *b, const char *url)
 {
-	int64_t end = now_ms() + CONNECT_MS;
+	int64_t end = cli_now_ms() + CONNECT_MS;
 
 	do {
 		int rc = mosquitto_loop(b->mosq, 200, 1);
@@ -207,7 +198,7 @@ wait_connected(struct broker_client *b, const char *url)
 			return cli_fail(CLI_SILENT, "%s: %s", url, mosquitto_strerror(rc));
 		if (b->subscribed)
 			return CLI_FINE;
-	} while (now_ms() < end);
+	} while (cli_now_ms() < end);
 	return cli_fail(CLI_SILENT, "%s: no answer", url);
 }
 
@@ -265,11 +256,11 @@ broker_run(struct broker_client *b, int timeout_ms)
 void
 broker_settle(struct broker_client *b)
 {
-	int64_t end = now_ms() + SETTLE_MS, quiet = now_ms() + QUIET_MS;
+	int64_t end = cli_now_ms() + SETTLE_MS, quiet = cli_now_ms() + QUIET_MS;
 
-	for (int64_t now; (now = now_ms()) < quiet && now < end;)
+	for (int64_t now; (now = cli_now_ms()) < quiet && now < end;)
 		if (broker_run(b, (int)(quiet - now)) > 0)
-			quiet = now_ms() + QUIET_MS;
+			quiet = cli_now_ms() + QUIET_MS;
 }
 
 void

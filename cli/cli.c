@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "config/scalar.h"
 
@@ -138,4 +139,13 @@ cli_parse(int argc, char **argv, const struct cli_usage *usage, const char **wor
 			return wrong(argv[0], "missing or wrong value of ", o->name);
 	}
 	return n < usage->min_words ? wrong(argv[0], "too few arguments", "") : n;
+}
+
+int64_t
+cli_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The same for all programs; systemd and scripts rely on them. */
 enum cli_exit {
@@ -42,6 +43,9 @@ int cli_exit_of(int parsed);
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code that a -errno of a link or a file means. */
 int cli_exit_for(int rc);
+
+/* Milliseconds that only grow. */
+int64_t cli_now_ms(void);
 
 /* One for each command: argv[0] is its name. Returns the exit code. */
 int cmd_accept(int argc, char **argv);

@@ -105,15 +105,6 @@ take_sample(struct learn *l, struct learn_trace *t, int64_t *at_ms)
 
 /* ---- recording ------------------------------------------------------------------------------ */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 show_progress(const struct learn *l, const struct learn_trace *t, int64_t passed_ms)
 {
@@ -129,11 +120,11 @@ show_progress(const struct learn *l, const struct learn_trace *t, int64_t passed
 static int
 record(struct learn *l, struct learn_trace *t)
 {
-	int64_t begin_ms = now_ms(), at_ms = 0, first_ms = 0, passed_ms;
+	int64_t begin_ms = cli_now_ms(), at_ms = 0, first_ms = 0, passed_ms;
 	int code = take_sample(l, t, &at_ms);
 
 	t->n = 0; /* it may be of the state before */
-	while (code == CLI_FINE && (passed_ms = now_ms() - begin_ms) < l->for_ms) {
+	while (code == CLI_FINE && (passed_ms = cli_now_ms() - begin_ms) < l->for_ms) {
 		show_progress(l, t, passed_ms);
 		usleep(EVERY_MS * 1000);
 		code = take_sample(l, t, &at_ms);

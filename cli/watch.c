@@ -93,19 +93,10 @@ ask_daemon(struct watch *w)
 	return code;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 sleep_until(int64_t end_ms)
 {
-	int64_t left = end_ms - now_ms();
+	int64_t left = end_ms - cli_now_ms();
 
 	if (left > 0)
 		usleep((useconds_t)left * 1000);
@@ -114,7 +105,7 @@ sleep_until(int64_t end_ms)
 static void
 listen_until(struct watch *w, int64_t end_ms)
 {
-	for (int64_t left; (left = end_ms - now_ms()) > 0;)
+	for (int64_t left; (left = end_ms - cli_now_ms()) > 0;)
 		broker_run(w->client, (int)left);
 }
 
@@ -128,7 +119,7 @@ run(struct watch *w)
 	if (w->is_tty && !w->once)
 		printf("\033[2J");
 	do {
-		int64_t next = now_ms() + w->every_ms;
+		int64_t next = cli_now_ms() + w->every_ms;
 		if (!w->client)
 			code = ask_daemon(w);
 		if (code == CLI_FINE)

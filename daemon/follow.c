@@ -98,10 +98,12 @@ take_usage_news(struct gateway *g, struct machine *m, const struct usage_news *n
 static void
 look_at_totals(struct gateway *g, struct machine *m, int64_t now_us)
 {
-	if (now_us < m->next_usage_us || !m->decided || m->totals_unknown)
+	if (now_us < m->next_usage_us || !m->decided)
 		return;
 	m->next_usage_us = now_us + USAGE_EVERY_US;
 	remember_usage(g, m);
+	if (!m->usage.kept.whole)
+		return;
 	usage_keep(&m->usage, clock_now(), &m->published);
 	outbox_add(g->outbox, &m->totals);
 }

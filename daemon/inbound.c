@@ -42,6 +42,14 @@ inbound_connected(struct gateway *g, int64_t now_us)
 	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
 }
 
+/* They can be published from now on. */
+static void
+believe_totals(struct machine *m)
+{
+	m->usage.kept.whole = true;
+	m->next_usage_us = 0;
+}
+
 void
 inbound_tick(struct gateway *g, int64_t now_us)
 {
@@ -55,7 +63,8 @@ inbound_tick(struct gateway *g, int64_t now_us)
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
 	uplink_unsubscribe(g->uplink, path(g, "machines/+/usage", topic, sizeof(topic)));
 	for (size_t i = 0; i < g->n_machines; i++)
-		g->machines[i]->totals_unknown = false; /* nobody knows more */
+		if (!g->machines[i]->usage.kept.whole)
+			believe_totals(g->machines[i]); /* nobody knows more */
 	snprintf(leaf, sizeof(leaf), "gateways/%s/alarm/+", g->config->gateway);
 	uplink_unsubscribe(g->uplink, path(g, leaf, topic, sizeof(topic)));
 	for (size_t i = 0; i < g->n_orphans; i++) {
@@ -168,11 +177,10 @@ on_usage(struct gateway *g, const struct uplink_event *e, struct machine *m)
 {
 	json_t *root = json_loadb(e->payload, e->len, JSON_REJECT_DUPLICATES, NULL);
 	const char *asset = json_string_value(json_object_get(root, "asset"));
-	if (m->totals_unknown && e->retain && is_ours(g, e, NULL, 0) && asset &&
+	if (!m->usage.kept.whole && e->retain && is_ours(g, e, NULL, 0) && asset &&
 		strcmp(asset, m->config->asset) == 0) {
 		adopt_totals(m, root);
-		m->totals_unknown = false;
-		m->next_usage_us = 0;
+		believe_totals(m);
 		log_info("%s: state.db knew nothing of %s; its counters go on from what the broker "
 			 "holds",
 			m->config->id, asset);

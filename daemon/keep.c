@@ -30,6 +30,7 @@ struct field {
 		USAGE(meters[i].tally.total, DOUBLE)
 
 static const struct field usage_fields[] = {
+	USAGE(whole, BOOL),
 	USAGE(since_ms, INT64),
 	USAGE(in_us[IN_OFF], INT64),
 	USAGE(in_us[IN_IDLE], INT64),

@@ -43,7 +43,6 @@ struct machine {
 	size_t n_voices;
 	struct alarmset *alarms;
 	struct usage usage;
-	bool totals_unknown;         /* nothing was kept of its asset: the broker may know more */
 	struct usage_kept published; /* its totals as they are shown: never ahead of the disk */
 	struct gauge gauges[METERS_MAX];
 	size_t n_gauges;

@@ -98,8 +98,7 @@ remember_everything(struct gateway *g)
 	trouble_remember(g);
 	for (size_t i = 0; i < g->n_machines; i++) {
 		struct machine *m = g->machines[i];
-		if (!m->totals_unknown)
-			remember_usage(g, m);
+		remember_usage(g, m);
 		remember_machine(g, m);
 		for (size_t k = 0; k < alarmset_size(m->alarms); k++) {
 			const struct alarm *a = alarmset_at(m->alarms, k);
@@ -175,7 +174,6 @@ recall_usage(struct gateway *g, struct machine *m, struct moment now)
 	usage_init(&m->usage, &rules, now);
 	char *text = state_get(g->state, "usage", asset);
 	char *home = state_get(g->state, "home", asset);
-	m->totals_unknown = text == NULL;
 	if (keep_read_usage(text, &kept)) {
 		if (home && strcmp(home, m->config->id) != 0)
 			end_elsewhere(g, asset, home, &kept);

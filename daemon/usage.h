@@ -60,6 +60,8 @@ struct meter {          /* a counter of one of its devices */
 enum { METERS_MAX = 6 };
 
 struct usage_kept {
+	bool whole; /* false: state.db knew nothing of it, and whether the broker does is not known
+		     */
 	int64_t since_ms;
 	int64_t in_us[BUCKET_COUNT], fault_us;
 	uint64_t jobs_started, jobs_finished, jobs_failed, alarms_raised;

@@ -152,3 +152,23 @@ def test_counters_outlive_the_disk(tmp_path, broker, subscribe, simulate, daemon
         assert old[key] <= first[key] <= old[key] + 20, key
     assert 460 <= first["unknown_s"] <= 490, "the minute without a gateway, too"
     assert abs(first["since"] - old["since"]) < 2000
+
+
+def test_counters_of_a_first_start_without_a_broker(tmp_path, broker, subscribe, simulate, daemon):
+    """They are kept, and still wait for what a broker may know, over a restart."""
+    bench = Bench(tmp_path, broker.url).add("m1", "line")
+    bench.simulate(simulate)
+    now = int(time.time() * 1000)
+    old = {"gw": "gw1", "asset": "m1", "ts": now - 1000, "since": now - 101000, "busy_s": 100, "jobs_started": 9}
+    sub = subscribe(broker.port, validate=False)
+    topic = "parks/p1/machines/m1/usage"
+    sub.client.publish(topic, json.dumps(old).encode(), qos=1, retain=True).wait_for_publish()
+    away = bench.write(lambda c: c["mqtt"].update(brokers=["mqtt://127.0.0.1:1"]))
+    first = daemon(away)
+    wait_until(lambda: "m1/s1: answers" in first.err(), what="the first reading")
+    first.stop()
+    mark = sub.mark()
+    daemon(bench.write())
+    after = sub.wait_for(lambda m: m.payload and m.json["ts"] > now, topic=topic, since=mark).json
+    assert after["jobs_started"] == 9 and 100 <= after["busy_s"] < 110
+    assert after["since"] <= old["since"] + 2000

@@ -258,6 +258,7 @@ boot(bool computer_too)
 	g->machines[g->n_machines++] = machine_create(&lab_machine, &lab_config, clock_now());
 	assert_int_equal(announce_machine(g, g->machines[0]), 0);
 	remember_recall_all(g);
+	g->machines[0]->usage.kept.whole = true; /* this broker held nothing before */
 	trouble_recall(g);
 	remember_orphans(g);
 }

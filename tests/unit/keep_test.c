@@ -22,6 +22,7 @@ static struct usage_kept
 full_usage(void)
 {
 	struct usage_kept u = usage_nothing;
+	u.whole = true;
 	u.since_ms = 1767225600123;
 	for (int i = 0; i < BUCKET_COUNT; i++)
 		u.in_us[i] = 1000000007LL * (i + 1);
@@ -78,6 +79,7 @@ test_usage(void **state)
 	assert_string_equal(u.job.name, back.job.name);
 	assert_true(u.energy_wh == back.energy_wh);
 	assert_int_equal(u.at_ms, back.at_ms);
+	assert_true(back.whole);
 	assert_int_equal(u.since_ms, back.since_ms);
 	assert_int_equal(u.jobs_started, back.jobs_started);
 	assert_int_equal(u.jobs_finished, back.jobs_finished);

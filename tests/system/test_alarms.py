@@ -139,6 +139,23 @@ def test_flapping_is_held_and_counted(lab):
     assert events.count("raised") == 3
 
 
+def test_a_flood_is_told_in_portions(lab):
+    """Thirty at once, then one in 10 s; a critical one never waits, and the gateway says that some wait."""
+    codes = [f"hot-{i}" for i in range(32)]
+    one(lab, *(alarm(code) for code in codes), alarm("fire", severity="critical"))
+    flood = "gateways/gw1/alarm/alarm-flood"
+    heat(lab, HOT)
+    lab.alarm("m1", "fire", active=True, suppressed_by=None)
+    first = {code: lab.alarm("m1", code, active=True) for code in codes}
+    waiting = [code for code in codes if first[code]["suppressed_by"] == "flood"]
+    assert len(waiting) == 2 and lab.wait(flood, lambda a: a["active"])
+    for code in waiting:
+        lab.alarm("m1", code, active=True, suppressed_by=None, timeout=30)
+    lab.wait(flood, lambda a: not a["active"], timeout=30)
+    lab.tells("m1", waiting[0], "suppressed", "raised")
+    lab.tells("m1", "fire", "raised")
+
+
 # ---- silence ---------------------------------------------------------------------------------
 
 

@@ -231,13 +231,15 @@ old_copy_before_answer(struct slave *s, const struct asked *a)
 static void
 two_different(struct slave *s, const struct asked *a)
 {
-	uint8_t adu[FRAME_TCP_MAX];
+	uint8_t adu[2 * FRAME_TCP_MAX];
 	struct asked other = *a;
+	size_t len = 0;
 
 	other.address = 4000;
 	if (a->number == 1)
-		slave_say(s, a, 0, adu, slave_good(s, &other, adu));
-	slave_say(s, a, 500, adu, slave_good(s, a, adu));
+		len = slave_good(s, &other, adu);
+	len += slave_good(s, a, adu + len); /* in one write: no load can put silence between */
+	slave_say(s, a, 0, adu, len);
 }
 
 static void

@@ -162,11 +162,12 @@ follow_machine(struct gateway *g, struct machine *m, bool at_once)
 		announce_state(g, m);
 		if (!is_as_before(m, was_decided))
 			send_state_event(g, m, from);
-		remember_machine(g, m);
 		if (!was_decided || m->online != was_online)
 			outbox_mark(g->outbox, &m->availability);
 	}
-	if (at_once || news.state || news.usage.started || news.usage.ended)
+	if (news.shown)
+		remember_machine(g, m);
+	if (at_once || news.shown || news.usage.started || news.usage.ended)
 		show_snapshot(g, m, now.us);
 	look_at_totals(g, m, now.us);
 }

@@ -326,6 +326,7 @@ machine_update(struct machine *m, const struct alarmset_context *context, alarms
 	bool was_decided = m->decided, was_online = m->online;
 	enum activity activity = m->activity;
 	enum severity worst = m->worst;
+	const char *state = machine_state(m);
 	m->decided |= look_at_sources(m);
 	look_at_activity(m, c.now.us);
 	c.activity = m->activity;
@@ -334,8 +335,10 @@ machine_update(struct machine *m, const struct alarmset_context *context, alarms
 	m->worst = alarmset_worst(m->alarms);
 	count(m, c.now);
 	look_at_jobs(m, c.now, &news->usage);
-	news->state = m->decided && (!was_decided || m->online != was_online ||
-					    m->activity != activity || m->worst != worst);
+	news->state = m->decided && (!was_decided || strcmp(machine_state(m), state) != 0);
+	news->shown =
+		news->state || (m->decided && (m->online != was_online || m->activity != activity ||
+						      m->worst != worst));
 	if (news->state)
 		m->since_ms = c.now.wall_ms;
 }

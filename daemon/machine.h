@@ -76,7 +76,8 @@ int machine_rebind(struct machine *m, struct moment now);
 
 /* What an update found. */
 struct machine_news {
-	bool state; /* availability, activity, condition, state or job changed */
+	bool state; /* its state changed, or is known for the first time */
+	bool shown; /* that, or its availability, activity or condition: people should see it */
 	struct usage_news usage;
 };
 /* On each reading and once a second. `each` is called for every alarm with a transition. */

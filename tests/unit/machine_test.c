@@ -474,6 +474,10 @@ test_an_alarm_makes_a_fault(void **state)
 	assert_string_equal(machine_condition(m), "fault");
 	machine_reason(m, buf, sizeof(buf));
 	assert_string_equal(buf, "alarm hot, meter.power_w 300 above 120, io: not read yet");
+	assert_false(measures(2.4, 20, 121)); /* idle now, and in fault as before */
+	assert_true(news.shown);
+	assert_int_equal(m->since_ms, 2000);
+	measures(2.6, 300, 121);
 	m->maintenance = (struct maintenance){.until_ms = 9000, .until_us = 9000000};
 	measures(3, 300, 121);
 	assert_string_equal(machine_state(m), "busy"); /* known, and worked on */

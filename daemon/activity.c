@@ -265,6 +265,15 @@ activity_evidence(const struct judge *j, char *buf, size_t size)
 		evaluate_point(r->when, buf, size);
 }
 
+bool
+activity_has(const struct judge *j, enum activity activity)
+{
+	for (size_t i = 0; i < j->n; i++)
+		if (j->rules[i].rule->activity == activity)
+			return true;
+	return false;
+}
+
 int
 activity_accuracy_s(const struct judge *j)
 {

@@ -40,6 +40,8 @@ int64_t activity_since_us(const struct judge *j);
 void activity_reason(const struct judge *j, char *buf, size_t size);
 /* The point that tells (job.evidence): "meter.power_w"; "" if there is none, or none decided. */
 void activity_evidence(const struct judge *j, char *buf, size_t size);
+/* One of the rules is for this activity. */
+bool activity_has(const struct judge *j, enum activity activity);
 /* How exactly beginnings and ends are known: the longest period of the points that the rules look
  * at, in whole seconds, at least 1. */
 int activity_accuracy_s(const struct judge *j);

@@ -304,6 +304,7 @@ look_at_jobs(struct machine *m, struct moment now, struct usage_news *news)
 		in.decided &= activity_decided(v->judge);
 		in.since_us = activity_since_us(v->judge);
 		in.accuracy_s = activity_accuracy_s(v->judge);
+		in.tells_idle = activity_has(v->judge, ACTIVITY_IDLE);
 		activity_evidence(v->judge, evidence, sizeof(evidence));
 	} else if (v) {
 		snprintf(evidence, sizeof(evidence), "%s", v->source->config->id);

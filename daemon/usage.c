@@ -197,7 +197,7 @@ result_of(const struct usage *u)
 		return END_POWER_LOSS;
 	if (u->word != JOB_NONE)
 		return job_end_of(u->word);
-	if (u->quiet_first == ACTIVITY_OFF)
+	if (u->quiet_off)
 		return END_POWER_LOSS;
 	return u->quiet_fault ? END_FAULT : END_FINISHED;
 }
@@ -208,7 +208,7 @@ become_quiet(struct usage *u, const struct usage_input *in, int64_t since_us)
 	u->quiet_us = since_us;
 	u->quiet_first = ACTIVITY_UNKNOWN;
 	u->quiet_fault = u->last_fault || in->fault;
-	u->quiet_power = false;
+	u->quiet_power = u->quiet_off = false;
 	u->kept.job.span_us = since_us - u->start_us;
 	measure(u, in);
 }
@@ -222,8 +222,10 @@ run_quiet(struct usage *u, const struct usage_input *in, int64_t since_us, struc
 	if (!u->quiet_us)
 		become_quiet(u, in, since_us);
 	u->quiet_power |= in->lost_power;
-	if (known && u->quiet_first == ACTIVITY_UNKNOWN)
+	if (known && u->quiet_first == ACTIVITY_UNKNOWN) {
 		u->quiet_first = in->activity;
+		u->quiet_off = in->activity == ACTIVITY_OFF && in->tells_idle;
+	}
 	if (known)
 		u->unknown_us = 0;
 	else if (!u->unknown_us)
@@ -231,7 +233,7 @@ run_quiet(struct usage *u, const struct usage_input *in, int64_t since_us, struc
 	if (u->word != JOB_NONE || (known && now.us - u->quiet_us >= u->rules.end_after_ms * 1000))
 		end_in(u, result_of(u), news);
 	else if (!known && now.us - u->unknown_us >= UNKNOWN_MAX_US)
-		end_in(u, u->quiet_power ? END_POWER_LOSS : END_COMM_LOST, news);
+		end_in(u, END_COMM_LOST, news);
 }
 
 static void

@@ -90,6 +90,7 @@ struct usage_input {
 	enum job_result result; /* the driver's word on its last job */
 	bool driver_says;       /* there is a driver that tells when a job ends */
 	bool lost_power;        /* since the last good sample it was seen to have had none */
+	bool tells_idle;        /* it would be idle before it is switched off */
 	double progress;        /* negative: not known */
 	int accuracy_s;
 	const char *evidence, *name; /* name: NULL or ""; not kept unless wanted by the caller */
@@ -107,6 +108,7 @@ struct usage {
 	int64_t quiet_us;   /* since when it is neither busy nor paused; 0: it is */
 	enum activity quiet_first;     /* what it was right after */
 	bool quiet_fault, quiet_power; /* a fault held when it became so; power was gone since */
+	bool quiet_off;                /* it went off at once, though it could have been idle */
 	enum job_result last_result;
 	enum job_result word; /* the driver's, on the open job */
 	int64_t start_us;     /* of the open job */

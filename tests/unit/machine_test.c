@@ -462,6 +462,23 @@ test_a_job_from_start_to_end(void **state)
 	without_rules();
 }
 
+/* Only rules that know idle can tell that a machine went off without it. */
+static void
+test_off_is_the_end_where_there_is_no_idle(void **state)
+{
+	(void)state;
+	rules[1].activity = ACTIVITY_OFF;
+	with_rules();
+	measures(1, 300, 0);
+	measures(5, 300, 0);
+	for (int t = 6; t < 13 && !news.usage.ended; t++)
+		measures(t, 2, 0);
+	assert_true(news.usage.ended);
+	assert_int_equal(news.usage.end.result, END_FINISHED);
+	rules[1].activity = ACTIVITY_IDLE;
+	without_rules();
+}
+
 static void
 test_an_alarm_makes_a_fault(void **state)
 {
@@ -580,6 +597,7 @@ main(void)
 		TEST(test_one_source_is_enough),
 		TEST(test_reason),
 		TEST(test_a_job_from_start_to_end),
+		TEST(test_off_is_the_end_where_there_is_no_idle),
 		TEST(test_an_alarm_makes_a_fault),
 		TEST(test_a_reload_changes_nothing),
 		TEST(test_energy_is_counted_once),

@@ -129,7 +129,7 @@ static const struct {
 	{"silent, then at rest, then busy", false, "b90 ?20 i20 b10 i121",
 		"+30 0, -260 finished 0..140 b100 p0"},
 	{"two silences", false, "b90 ?80 i20 ?250 b10 i121", "+30 0, -570 finished 0..450 b100 p0"},
-	{"silent without power", false, "b90 ?100 ?300l", "+30 0, -390 power-loss 0..90 b90 p0"},
+	{"silent without power", false, "b90 ?100 ?300l", "+30 0, -390 comm-lost 0..90 b90 p0"},
 	{"offline, and what it did stands", false, "b90 _400",
 		"+30 0, -389 comm-lost 0..89 b89 p0"},
 	{"what stands does not make it busy", false, "b90 _100 b60<190 i121",

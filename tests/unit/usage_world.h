@@ -61,6 +61,7 @@ world_init(struct world *w, bool driver)
 	w->in = (struct usage_input){.online = true,
 		.decided = true,
 		.driver_says = driver,
+		.tells_idle = true,
 		.progress = -1,
 		.accuracy_s = 1,
 		.evidence = "meter.power_w"};

@@ -93,7 +93,7 @@ help: ## this list
 demo: ## the simulated lab, a broker and the daemon, live, until Ctrl-C; installs what is missing
 	@tests/setup.sh demo
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) tests/demo.sh
+	@BUILD=$(BUILD) exec tests/demo.sh
 
 .PHONY: test
 test: ## every test that needs no root and no hardware; installs what is missing

@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=$(mktemp) rc=1 began=
+before=$(ls -d /tmp/labpulse-demo.* 2>/dev/null) # another demo may be running
 
 shown() {
 	grep -q 'meter.power_w' "$out" && grep -q 'board.hotend_temp_c' "$out" &&
@@ -36,7 +37,7 @@ if kill -0 -- "-$pid" 2>/dev/null; then
 	kill -KILL -- "-$pid"
 	rc=1
 fi
-if ls -d /tmp/labpulse-demo.* >/dev/null 2>&1; then
+if [ "$(ls -d /tmp/labpulse-demo.* 2>/dev/null)" != "$before" ]; then
 	echo "demo: files are left behind"
 	rc=1
 fi

@@ -35,7 +35,8 @@
 #endif
 
 struct poller {
-	const struct bus_config *bus;
+	const struct bus_config *bus; /* a reload replaces it: for the loop only */
+	enum bus_type type;
 	struct mailbox *inbox;
 	struct link *link;
 	pthread_t thread;
@@ -59,9 +60,9 @@ struct poller {
 };
 
 static bool
-is_plug(const struct bus_config *bus)
+is_plug(enum bus_type type)
 {
-	return bus->type == BUS_SERIAL || bus->type == BUS_HID;
+	return type == BUS_SERIAL || type == BUS_HID;
 }
 
 static struct link *
@@ -79,7 +80,7 @@ make_plug(const struct bus_config *bus, struct usb *usb)
 static struct link *
 make_link(const struct bus_config *bus, struct usb *usb)
 {
-	if (is_plug(bus))
+	if (is_plug(bus->type))
 		return make_plug(bus, usb);
 	if (bus->type == BUS_MODBUS_RTU) {
 		struct link_rtu spec = {
@@ -102,6 +103,7 @@ poller_create(const struct bus_config *bus, struct usb *usb, struct mailbox *inb
 		return NULL;
 	}
 	p->bus = bus;
+	p->type = bus->type;
 	p->inbox = inbox;
 	p->stats.rc = -ENOTCONN;
 	pthread_mutex_init(&p->lock, NULL);
@@ -246,7 +248,7 @@ line_is_up(struct poller *p, int64_t now_us)
 	if (rc == -ECANCELED)
 		return false;
 	if (rc < 0) {
-		p->next_open_us = clock_mono_us() + (is_plug(p->bus) ? REPLUG_US : REOPEN_US);
+		p->next_open_us = clock_mono_us() + (is_plug(p->type) ? REPLUG_US : REOPEN_US);
 		line_is_down(p, rc);
 		return false;
 	}
@@ -486,7 +488,7 @@ do_next(struct poller *p, int64_t now_us)
 		int64_t until = min64(next.until_us, now_us + 10 * STATS_EVERY_US);
 		if (job_waits)
 			until = min64(until, p->schedule.job_free_us);
-		if (up && is_plug(p->bus))
+		if (up && is_plug(p->type))
 			listen_until(p, until, job_waits);
 		else
 			wait_until(p, until, job_waits);
@@ -497,7 +499,7 @@ static void *
 run(void *arg)
 {
 	struct poller *p = arg;
-	if (p->bus->type == BUS_MODBUS_RTU) /* 50 us more per silence is 1 % of a fast line */
+	if (p->type == BUS_MODBUS_RTU) /* 50 us more per silence is 1 % of a fast line */
 		prctl(PR_SET_TIMERSLACK, 1);
 	while (!atomic_load(&p->stop)) {
 		pthread_mutex_lock(&p->lock);

@@ -303,6 +303,28 @@ rules_are_kept_as_written(void **state)
 	config_free(c);
 }
 
+/* The alarms of my_board are called my-board-…: they are found by that name. */
+static void
+an_alarm_of_a_source_with_an_underscore_can_be_changed(void **state)
+{
+	struct problems problems = {0};
+
+	(void)state;
+	struct config *c =
+		load(HEAD MACHINE "      - {id: my_board, driver: marlin, device: /dev/ttyUSB0}\n"
+				  "    alarms:\n"
+				  "      - {code: my-board-thermal-runaway, latch: true}\n"
+				  "      - {code: my-board-silent, severity: none}\n",
+			&problems);
+	assert_non_null(c);
+	assert_int_equal(problems.n, 0);
+	assert_int_equal(c->machines[0].alarms[0].severity, SEVERITY_CRITICAL); /* the driver's */
+	assert_non_null(c->machines[0].alarms[0].text.ru);
+	assert_int_equal(c->machines[0].alarms[1].severity, SEVERITY_NONE);
+	config_free(c);
+	problems_free(&problems);
+}
+
 static void
 equal_sources_may_share_a_unit(void **state)
 {
@@ -376,6 +398,7 @@ main(void)
 		cmocka_unit_test(mistakes_are_told_at_their_place),
 		cmocka_unit_test(usb_machines_have_their_drivers_points),
 		cmocka_unit_test(rules_are_kept_as_written),
+		cmocka_unit_test(an_alarm_of_a_source_with_an_underscore_can_be_changed),
 		cmocka_unit_test(equal_sources_may_share_a_unit),
 		cmocka_unit_test(a_full_bus_is_warned_about),
 		cmocka_unit_test(the_hash_follows_the_text),

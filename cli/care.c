@@ -10,6 +10,18 @@
 
 enum { REQUEST_SIZE = 1024 };
 
+/* The words of a command that has only the common options; as cli_parse() returns. */
+static int
+parse(int argc, char **argv, struct session *s, const struct cli_usage *about, const char **words)
+{
+	const struct cli_option options[] = {SESSION_OPTIONS(s), {NULL, CLI_FLAG, NULL, NULL}};
+	struct cli_usage usage = *about;
+
+	usage.options = options;
+	session_init(s);
+	return cli_parse(argc, argv, &usage, words);
+}
+
 static void
 begin(struct json *j, char *buf, const char *cmd, const char *machine)
 {
@@ -56,13 +68,11 @@ cmd_accept(int argc, char **argv)
 	struct json j;
 	char request[REQUEST_SIZE], machine[128];
 	const char *word;
-	const struct cli_option options[] = {SESSION_OPTIONS(&s), {NULL, CLI_FLAG, NULL, NULL}};
-	const struct cli_usage usage = {"labpulse accept MACHINE/SOURCE [options]",
+	static const struct cli_usage usage = {"labpulse accept MACHINE/SOURCE [options]",
 		"After a device was replaced on purpose: the one that is there now counts from here on.",
-		options, 1, 1};
+		NULL, 1, 1};
 
-	session_init(&s);
-	int n = cli_parse(argc, argv, &usage, &word);
+	int n = parse(argc, argv, &s, &usage, &word);
 	if (n < 0)
 		return cli_exit_of(n);
 	snprintf(machine, sizeof machine, "%s", word);
@@ -101,15 +111,13 @@ cmd_maintenance(int argc, char **argv)
 	char request[REQUEST_SIZE];
 	const char *words[3] = {NULL, NULL, ""};
 	int64_t ms;
-	const struct cli_option options[] = {SESSION_OPTIONS(&s), {NULL, CLI_FLAG, NULL, NULL}};
-	const struct cli_usage usage = {
+	static const struct cli_usage usage = {
 		"labpulse maintenance MACHINE DURATION \"REASON\" [options]",
 		"While a machine is worked on, its alarms below critical wake nobody. Ends by itself;\n"
 		"DURATION is 30min, 2h, 1d (at most 30d); 0s ends it now and needs no reason.",
-		options, 2, 3};
+		NULL, 2, 3};
 
-	session_init(&s);
-	int n = cli_parse(argc, argv, &usage, words);
+	int n = parse(argc, argv, &s, &usage, words);
 	if (n < 0)
 		return cli_exit_of(n);
 	if (!scalar_duration(words[1], &ms))
@@ -140,13 +148,10 @@ cmd_ack(int argc, char **argv)
 	struct json j;
 	char request[REQUEST_SIZE];
 	const char *words[2];
-	const struct cli_option options[] = {SESSION_OPTIONS(&s), {NULL, CLI_FLAG, NULL, NULL}};
-	const struct cli_usage usage = {"labpulse ack MACHINE CODE [options]",
-		"A person has seen this alarm. One that latches ends only after that.", options, 2,
-		2};
+	static const struct cli_usage usage = {"labpulse ack MACHINE CODE [options]",
+		"A person has seen this alarm. One that latches ends only after that.", NULL, 2, 2};
 
-	session_init(&s);
-	int n = cli_parse(argc, argv, &usage, words);
+	int n = parse(argc, argv, &s, &usage, words);
 	if (n < 0)
 		return cli_exit_of(n);
 	begin(&j, request, "ack", words[0]);
@@ -207,17 +212,15 @@ cmd_usage(int argc, char **argv)
 	struct json j;
 	char request[REQUEST_SIZE];
 	const char *words[5];
-	const struct cli_option options[] = {SESSION_OPTIONS(&s), {NULL, CLI_FLAG, NULL, NULL}};
-	const struct cli_usage usage = {
+	static const struct cli_usage usage = {
 		"labpulse usage [MACHINE] | usage set MACHINE FIELD VALUE [\"NOTE\"] [options]",
 		"Running hours and jobs of each machine's asset. `set` corrects a counter, for example\n"
 		"after a machine came with hours on it: usage set laser-1 busy_s 3600 \"from the old book\".\n"
 		"FIELD: off_s idle_s busy_s paused_s unknown_s offline_s fault_s jobs_started\n"
 		"jobs_finished jobs_failed alarms_raised energy_wh. It is told to all as an event.",
-		options, 0, 5};
+		NULL, 0, 5};
 
-	session_init(&s);
-	int n = cli_parse(argc, argv, &usage, words);
+	int n = parse(argc, argv, &s, &usage, words);
 	if (n < 0)
 		return cli_exit_of(n);
 	bool set = n > 0 && !strcmp(words[0], "set");

@@ -12,7 +12,6 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 
-#define STATE_EVERY_US 10000000LL
 #define USAGE_EVERY_US (300 * 1000000LL)
 
 /* ---- alarms --------------------------------------------------------------------------------- */

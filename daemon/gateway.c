@@ -16,7 +16,6 @@
 
 #define LIVE_BYTES (8u * 1024 * 1024)
 #define EVENT_BYTES (4u * 1024 * 1024)
-#define STATE_EVERY_US 10000000LL /* as follow.c has it */
 #define MQTT311 "mqtt311"
 #define STOP_US 4500000LL    /* of the 5 s that a stop may take */
 #define GOODBYE_US 1500000LL /* for what still waits and for `offline` */

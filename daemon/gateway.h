@@ -22,6 +22,7 @@
 #include "drivers/usb.h"
 
 #define GATEWAY_SCRATCH (256 * 1024)
+#define STATE_EVERY_US 10000000LL /* a snapshot because of mere values, at most so often */
 
 struct topic { /* interned: lives as long as the gateway, also when its machine has gone */
 	struct topic *next;

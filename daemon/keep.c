@@ -26,8 +26,7 @@ struct field {
 #define QUANTITY(q) USAGE(totals[q], DOUBLE), USAGE(job.base[q], DOUBLE), USAGE(job.used[q], DOUBLE)
 #define METER(i)                                                                                   \
 	USAGE(meters[i].name, TEXT), USAGE(meters[i].tally.known, BOOL),                           \
-		USAGE(meters[i].tally.last, DOUBLE), USAGE(meters[i].tally.last_ms, INT64),        \
-		USAGE(meters[i].tally.total, DOUBLE)
+		USAGE(meters[i].tally.last, DOUBLE), USAGE(meters[i].tally.last_ms, INT64)
 
 static const struct field usage_fields[] = {
 	USAGE(whole, BOOL),
@@ -60,9 +59,7 @@ static const struct field usage_fields[] = {
 	USAGE(job.paused_us, INT64),
 	USAGE(job.span_us, INT64),
 	USAGE(job.last_ms, INT64),
-	USAGE(job.hole_us, INT64),
 	USAGE(job.accuracy_s, INT),
-	USAGE(job.progress, DOUBLE),
 	USAGE(job.evidence, TEXT),
 	USAGE(job.name, TEXT),
 	USAGE(at_ms, INT64),
@@ -103,7 +100,6 @@ _Static_assert(sizeof(enum activity) == sizeof(int) && sizeof(enum severity) == 
 static const struct field moment_fields[] = {
 	MOMENT(boot, TEXT),
 	MOMENT(us, INT64),
-	MOMENT(wall_ms, INT64),
 };
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -21,10 +21,10 @@ struct kept_machine {
 	char maintenance_reason[200];
 };
 
-/* When something was kept: by the monotonic clock of that boot, and by the wall clock. */
+/* When something was kept, by the monotonic clock of that boot. */
 struct kept_moment {
 	char boot[40];
-	int64_t us, wall_ms;
+	int64_t us;
 };
 
 /* The length, or 0 if it did not fit. */

@@ -296,7 +296,6 @@ look_at_jobs(struct machine *m, struct moment now, struct usage_news *news)
 		.activity = m->activity,
 		.decided = m->decided && m->activity != ACTIVITY_UNKNOWN,
 		.since_us = now.us,
-		.progress = machine_progress(m),
 		.accuracy_s = 1,
 		.lost_power = m->lost_power,
 		.evidence = evidence};

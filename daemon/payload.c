@@ -10,8 +10,8 @@
 
 /* ---- what they all have ------------------------------------------------------------------- */
 
-void
-payload_begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
+static void
+begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
 	json_init(j, buf, size);
 	json_open(j, NULL, '{');
@@ -22,7 +22,7 @@ payload_begin_plain(struct json *j, char *buf, size_t size, const struct envelop
 void
 payload_begin(struct json *j, char *buf, size_t size, const struct envelope *e)
 {
-	payload_begin_plain(j, buf, size, e);
+	begin_plain(j, buf, size, e);
 	json_put_string(j, "clock", clock_state_name(e->clock));
 	json_put_string(j, "gw", e->gw);
 	if (e->epoch) {
@@ -237,8 +237,8 @@ put_progress(struct json *j, const struct machine *m)
 		json_put_value(j, "progress", &v);
 }
 
-void
-payload_put_alarms(struct json *j, const struct machine *m)
+static void
+put_alarms(struct json *j, const struct machine *m)
 {
 	json_open(j, "alarms", '[');
 	for (size_t i = 0; i < alarmset_size(m->alarms); i++) {
@@ -279,7 +279,7 @@ payload_machine_state(char *buf, size_t size, const struct envelope *e, const st
 	json_put_string(&j, "reason", reason);
 	json_put_string(&j, "job", machine_job(m));
 	put_progress(&j, m);
-	payload_put_alarms(&j, m);
+	put_alarms(&j, m);
 	payload_put_maintenance(&j, m);
 	json_open(&j, "values", '{');
 	for (size_t i = 0; i < m->n_sources; i++)
@@ -402,7 +402,7 @@ size_t
 payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h)
 {
 	struct json j;
-	payload_begin_plain(&j, buf, size, e);
+	begin_plain(&j, buf, size, e);
 	json_put_string(&j, "gw", e->gw);
 	json_put_int(&j, "uptime_s", h->uptime_s);
 	json_put_string(&j, "version", h->version);

@@ -49,8 +49,7 @@ struct health {
 	uint64_t polls_lost;
 };
 
-/* For `state` and the tool: the codes of the alarms that count; until when, and why. */
-void payload_put_alarms(struct json *j, const struct machine *m);
+/* For payloads and the tool: until when, and why; the totals, field by field. */
 void payload_put_maintenance(struct json *j, const struct machine *m);
 void payload_put_usage(struct json *j, const struct usage_kept *u, const char *asset);
 /* Is there any value or error in it for this source? */

@@ -6,8 +6,7 @@
 #include "config/json.h"
 #include "daemon/payload.h"
 
-/* Opens the object and writes the envelope; payload_begin_plain() without clock and gateway. */
-void payload_begin_plain(struct json *j, char *buf, size_t size, const struct envelope *e);
+/* Opens the object and writes the envelope. */
 void payload_begin(struct json *j, char *buf, size_t size, const struct envelope *e);
 size_t payload_finish(struct json *j);
 /* The languages that there are, as an object. */

@@ -23,8 +23,7 @@ static void
 keep_now(struct gateway *g, const char *asset)
 {
 	char text[KEEP_SIZE];
-	struct moment now = clock_now();
-	struct kept_moment m = {.us = now.us, .wall_ms = now.wall_ms};
+	struct kept_moment m = {.us = clock_mono_us()};
 	snprintf(m.boot, sizeof(m.boot), "%s", g->boot);
 	if (keep_moment(&m, text, sizeof(text)))
 		journal_keep(g, "moment", asset, text);

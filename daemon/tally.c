@@ -46,7 +46,6 @@ tally_take(struct tally *t, const struct tally_rules *rules, double reading, int
 	t->known = true;
 	t->last = reading;
 	t->last_ms = now_ms;
-	t->total += step;
 	return step;
 }
 

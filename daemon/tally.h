@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tally.h -- a device's own counter -> what was added since we look
  *
- * Counters wrap, are reset, and change with the meter they are in; a total made of them never goes
- * back and never takes a jump that cannot be. Pure. Loop thread.
+ * Counters wrap, are reset, and change with the meter they are in; a total made of what they add
+ * never goes back and never takes a jump that cannot be. Pure. Loop thread.
  */
 #ifndef DAEMON_TALLY_H
 #define DAEMON_TALLY_H
@@ -14,7 +14,6 @@ struct tally { /* survives a restart */
 	bool known;
 	double last;     /* the device's reading */
 	int64_t last_ms; /* wall time of it */
-	double total;    /* ours, from 0 */
 };
 
 struct tally_rules {

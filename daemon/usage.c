@@ -116,8 +116,7 @@ begin(struct usage *u, const struct usage_input *in, int64_t since_us, struct mo
 	u->rules.entropy(random);
 	*j = (struct job){.started_ms = moment_wall_ms(&now, since_us),
 		.busy_us = now.us - since_us,
-		.accuracy_s = in->accuracy_s,
-		.progress = -1};
+		.accuracy_s = in->accuracy_s};
 	job_make_id(j->id, j->started_ms, random);
 	snprintf(j->evidence, sizeof(j->evidence), "%s", in->evidence ? in->evidence : "");
 	for (size_t q = 0; q < QUANTITY_COUNT; q++)
@@ -162,7 +161,7 @@ end_in(struct usage *u, enum job_end result, struct usage_news *news)
 	news->changed = true;
 }
 
-/* What it used and how far it got; a machine that rests uses nothing for the job. */
+/* What it used; a machine that rests uses nothing for the job. */
 static void
 measure(struct usage *u, const struct usage_input *in)
 {
@@ -170,8 +169,6 @@ measure(struct usage *u, const struct usage_input *in)
 
 	for (size_t q = 0; q < QUANTITY_COUNT; q++)
 		j->used[q] = u->kept.totals[q] >= 0 ? u->kept.totals[q] - j->base[q] : -1;
-	if (in->progress >= 0)
-		j->progress = in->progress;
 	if (in->name && *in->name)
 		snprintf(j->name, sizeof(j->name), "%s", in->name);
 }
@@ -206,7 +203,7 @@ static void
 become_quiet(struct usage *u, const struct usage_input *in, int64_t since_us)
 {
 	u->quiet_us = since_us;
-	u->quiet_first = ACTIVITY_UNKNOWN;
+	u->quiet_seen = false;
 	u->quiet_fault = u->last_fault || in->fault;
 	u->quiet_power = u->quiet_off = false;
 	u->kept.job.span_us = since_us - u->start_us;
@@ -222,8 +219,8 @@ run_quiet(struct usage *u, const struct usage_input *in, int64_t since_us, struc
 	if (!u->quiet_us)
 		become_quiet(u, in, since_us);
 	u->quiet_power |= in->lost_power;
-	if (known && u->quiet_first == ACTIVITY_UNKNOWN) {
-		u->quiet_first = in->activity;
+	if (known && !u->quiet_seen) {
+		u->quiet_seen = true;
 		u->quiet_off = in->activity == ACTIVITY_OFF && in->tells_idle;
 	}
 	if (known)
@@ -259,7 +256,6 @@ add_hole(struct usage *u, struct moment now)
 {
 	int64_t us = now.us - u->hole_us;
 
-	u->kept.job.hole_us += us;
 	u->kept.job.accuracy_s += (int)((us + SECOND_US - 1) / SECOND_US);
 }
 

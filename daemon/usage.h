@@ -41,12 +41,10 @@ struct job {
 	int64_t busy_us, paused_us,
 		span_us; /* span: from the start to its last busy or paused moment */
 	int64_t last_ms; /* wall time of that moment */
-	int64_t hole_us; /* nobody looked: restarts */
-	int accuracy_s;
+	int accuracy_s;  /* grows by the time that nobody looked: restarts */
 	enum job_end result;
 	double base[QUANTITY_COUNT]; /* totals at its start */
 	double used[QUANTITY_COUNT]; /* of it so far; negative: not measured */
-	double progress;             /* 0..1; negative: not known */
 	char evidence[80];           /* "meter.power_w" */
 	char name[96];               /* as the machine gives it; only with publish.job_names */
 };
@@ -91,7 +89,6 @@ struct usage_input {
 	bool driver_says;       /* there is a driver that tells when a job ends */
 	bool lost_power;        /* since the last good sample it was seen to have had none */
 	bool tells_idle;        /* it would be idle before it is switched off */
-	double progress;        /* negative: not known */
 	int accuracy_s;
 	const char *evidence, *name; /* name: NULL or ""; not kept unless wanted by the caller */
 };
@@ -106,7 +103,7 @@ struct usage {
 	int64_t unknown_us; /* since when nothing is known of a machine with an open job; 0: known
 			     */
 	int64_t quiet_us;   /* since when it is neither busy nor paused; 0: it is */
-	enum activity quiet_first;     /* what it was right after */
+	bool quiet_seen;    /* what it was right after is known */
 	bool quiet_fault, quiet_power; /* a fault held when it became so; power was gone since */
 	bool quiet_off;                /* it went off at once, though it could have been idle */
 	enum job_result last_result;

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import yaml
 
 from conftest import BUILD, PROFILES
 
@@ -92,7 +93,6 @@ def test_a_laser(tmp_path, fake):
 
 
 def test_what_is_printed_can_be_pasted(tmp_path, fake):
-    yaml = pytest.importorskip("yaml")
     code, out, err = learn(tmp_path, "laser-1", "--for", "6s", "--phases", "idle,busy", levels=(34, 300), fake=fake)
     assert code == 0, err
     table, rules = out.split("\nusage:")

@@ -11,34 +11,17 @@
 
 #include <cmocka.h>
 
-#include "daemon/activity.h"
-#include "tests/unit/two_sources.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#include "tests/unit/activity_rules.h"
 
 /* ---- rules --------------------------------------------------------------------------------- */
 
-static struct operand w120[] = {{.kind = OPERAND_NUMBER, .number = 120}};
 static struct operand w140[] = {{.kind = OPERAND_NUMBER, .number = 140}};
 static struct operand w100[] = {{.kind = OPERAND_NUMBER, .number = 100}};
 static struct operand w40[] = {{.kind = OPERAND_NUMBER, .number = 40}};
-static struct operand w8[] = {{.kind = OPERAND_NUMBER, .number = 8}};
 static struct operand zero[] = {{.kind = OPERAND_NUMBER, .number = 0}};
-static struct operand heat[] = {{.kind = OPERAND_WORD, .word = "heat"}};
-
-#define LEVEL(name, how, what)                                                                     \
-	.when = {.point = (name), .test = (how), .operands = (what), .n_operands = 1}
 
 static const struct usage_rule laser[] = {
-	{.activity = ACTIVITY_BUSY,
-		.when = {.point = "meter.power_w",
-			.test = TEST_ABOVE,
-			.operands = w120,
-			.n_operands = 1,
-			.has_exit = true,
-			.exit = 80},
-		.for_ms = 10000,
-		.hold_ms = 60000},
+	{BUSY_RULE, .for_ms = 10000, .hold_ms = 60000},
 	{.activity = ACTIVITY_IDLE, LEVEL("meter.power_w", TEST_ABOVE, w8), .for_ms = 5000},
 	{.activity = ACTIVITY_OFF, .always = true},
 };

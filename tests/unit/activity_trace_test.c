@@ -8,30 +8,12 @@
 
 #include <cmocka.h>
 
-#include "daemon/activity.h"
-#include "tests/unit/two_sources.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct operand w120[] = {{.kind = OPERAND_NUMBER, .number = 120}};
-static struct operand w8[] = {{.kind = OPERAND_NUMBER, .number = 8}};
-static struct operand heat[] = {{.kind = OPERAND_WORD, .word = "heat"}};
-
-#define LEVEL(name, how, what)                                                                     \
-	.when = {.point = (name), .test = (how), .operands = (what), .n_operands = 1}
+#include "tests/unit/activity_rules.h"
 
 enum { SEEDS = 40, STEPS = 3000 };
 
 static const struct usage_rule mixed[] = {
-	{.activity = ACTIVITY_BUSY,
-		.when = {.point = "meter.power_w",
-			.test = TEST_ABOVE,
-			.operands = w120,
-			.n_operands = 1,
-			.has_exit = true,
-			.exit = 80},
-		.for_ms = 3000,
-		.hold_ms = 4000},
+	{BUSY_RULE, .for_ms = 3000, .hold_ms = 4000},
 	{.activity = ACTIVITY_PAUSED,
 		LEVEL("io.mode", TEST_EQUALS, heat),
 		.for_ms = 2000,

@@ -199,7 +199,7 @@ retained_at(const char *topic)
  */
 
 static struct gateway *g;
-static char directory[] = "/tmp/crash_test.XXXXXX";
+static char directory[32];
 static unsigned runs;
 
 static void
@@ -261,6 +261,25 @@ boot(bool computer_too)
 	g->machines[0]->usage.kept.whole = true; /* this broker held nothing before */
 	trouble_recall(g);
 	remember_orphans(g);
+}
+
+static void
+new_disk(void)
+{
+	snprintf(directory, sizeof(directory), "/tmp/crash_test.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+}
+
+static void
+remove_disk(void)
+{
+	static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm"};
+	char path[64];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		unlink(path);
+	}
+	rmdir(directory);
 }
 
 /* What was in memory is gone, and what was not committed, too. */
@@ -566,8 +585,7 @@ test_crashes_anywhere(void **state)
 	int jobs = 0, raised = 0;
 	for (uint32_t s = 1; s <= 8; s++) {
 		seed = s * 2654435761u;
-		snprintf(directory, sizeof(directory), "/tmp/crash_test.XXXXXX");
-		assert_non_null(mkdtemp(directory));
+		new_disk();
 		memset(&broker, 0, sizeof(broker));
 		memset(&life, 0, sizeof(life));
 		n_seen = 0;
@@ -584,6 +602,7 @@ test_crashes_anywhere(void **state)
 		jobs += check_jobs();
 		raised += check_transitions();
 		crash();
+		remove_disk();
 	}
 	assert_true(jobs > 50 && raised > 100); /* or nothing was tried */
 }
@@ -595,8 +614,7 @@ test_a_long_outage(void **state)
 	enum { EVENTS = 12000 };
 	struct outbox_stats stats;
 	(void)state;
-	snprintf(directory, sizeof(directory), "/tmp/crash_test.XXXXXX");
-	assert_non_null(mkdtemp(directory));
+	new_disk();
 	memset(&broker, 0, sizeof(broker));
 	n_seen = 0;
 	boot(true);
@@ -624,6 +642,7 @@ test_a_long_outage(void **state)
 	}
 	assert_int_equal(n_seen, EVENTS);
 	crash();
+	remove_disk();
 }
 
 int

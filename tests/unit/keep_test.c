@@ -35,7 +35,7 @@ full_usage(void)
 	for (int i = 0; i < METERS_MAX; i++) {
 		snprintf(
 			u.meters[i].name, sizeof(u.meters[i].name), "m%d.energy \"A\\B\" %d", i, i);
-		u.meters[i].tally = (struct tally){true, 1e9 / 3 + i, 1767225600000 + i, 2e-9 * i};
+		u.meters[i].tally = (struct tally){true, 1e9 / 3 + i, 1767225600000 + i};
 	}
 	for (int q = 0; q < QUANTITY_COUNT; q++) {
 		u.totals[q] = 1.0 / (q + 3);
@@ -49,9 +49,7 @@ full_usage(void)
 	u.job.paused_us = 2;
 	u.job.span_us = 3;
 	u.job.last_ms = 4;
-	u.job.hole_us = 6;
 	u.job.accuracy_s = 8;
-	u.job.progress = 0.42;
 	snprintf(u.job.evidence, sizeof(u.job.evidence), "meter.power_w");
 	snprintf(u.job.name, sizeof(u.job.name), "Дракон \"2\".gcode");
 	u.at_ms = 1767225601000;
@@ -71,7 +69,6 @@ test_usage(void **state)
 	for (int i = 0; i < METERS_MAX; i++) {
 		assert_string_equal(u.meters[i].name, back.meters[i].name);
 		assert_true(u.meters[i].tally.last == back.meters[i].tally.last);
-		assert_true(u.meters[i].tally.total == back.meters[i].tally.total);
 		assert_int_equal(u.meters[i].tally.last_ms, back.meters[i].tally.last_ms);
 	}
 	assert_memory_equal(&u.job, &back.job, offsetof(struct job, evidence));
@@ -141,6 +138,21 @@ static char directory[] = "/tmp/keep_test.XXXXXX";
 static int n_records;
 static int64_t last_record;
 static char last_topic[64];
+
+/* Takes the database and its directory away. */
+static int
+tear_down(void **state)
+{
+	static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm"};
+	char path[64];
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		unlink(path);
+	}
+	rmdir(directory);
+	return 0;
+}
 
 static struct state *
 reopen(struct state *s)
@@ -226,7 +238,7 @@ main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_an_alarm_with_every_kind_of_value),
 		cmocka_unit_test(test_what_is_no_such_text),
-		cmocka_unit_test(test_a_change_and_its_record_are_one),
+		cmocka_unit_test_teardown(test_a_change_and_its_record_are_one, tear_down),
 		cmocka_unit_test(test_without_a_database_nothing_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,22 +42,12 @@ see(struct world *w, const struct job *j, bool ended)
 	assert_string_equal(s->id, j->id);
 	assert_true(j->ended_ms >= j->started_ms);
 	assert_int_equal(j->ended_ms - j->started_ms, j->span_us / 1000);
-	assert_true(j->busy_us >= 0 && j->paused_us >= 0 && j->hole_us >= 0);
+	assert_true(j->busy_us >= 0 && j->paused_us >= 0);
 	assert_true(j->busy_us + j->paused_us <= j->span_us);
 	assert_int_not_equal(j->result, END_NONE);
 	s->free_ms = j->ended_ms;
 	assert_true(s->n < JOBS_MAX);
 	s->jobs[s->n++] = *j;
-}
-
-static int64_t
-sum_us(const struct usage_kept *k)
-{
-	int64_t sum = 0;
-
-	for (size_t b = 0; b < BUCKET_COUNT; b++)
-		sum += k->in_us[b];
-	return sum;
 }
 
 /* What is stored is what is published: it adds up and never goes back. */
@@ -173,7 +163,7 @@ test_anything(void **state)
 			assert_int_equal(a->span_us, b->span_us);
 			assert_int_equal(a->busy_us, b->busy_us);
 			assert_int_equal(a->paused_us, b->paused_us);
-			assert_int_equal(a->hole_us, b->hole_us);
+			assert_int_equal(a->accuracy_s, b->accuracy_s);
 			results[a->result]++;
 		}
 		jobs += plain.n;

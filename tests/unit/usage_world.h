@@ -62,7 +62,6 @@ world_init(struct world *w, bool driver)
 		.decided = true,
 		.driver_says = driver,
 		.tells_idle = true,
-		.progress = -1,
 		.accuracy_s = 1,
 		.evidence = "meter.power_w"};
 	usage_init(&w->u, &w->rules, world_now(w));
@@ -121,6 +120,16 @@ world_leave(struct world *w)
 	world_tell(w, &ended, true);
 	world_store(w);
 	return true;
+}
+
+static inline int64_t
+sum_us(const struct usage_kept *k)
+{
+	int64_t sum = 0;
+
+	for (size_t b = 0; b < BUCKET_COUNT; b++)
+		sum += k->in_us[b];
+	return sum;
 }
 
 #endif

@@ -4,6 +4,7 @@
  * The rule under test: a value is the answer to this very request, or there is none.
  */
 #include "tests/drivers/slave.h"
+#include "tests/drivers/punctual.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1011,8 +1012,8 @@ nothing_that_writes_is_ever_sent(void **state)
 	}
 }
 
-int
-main(void)
+static int
+run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rtu_answers),
@@ -1061,4 +1062,11 @@ main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)argc;
+	return punctual_run(argv, run_all);
 }

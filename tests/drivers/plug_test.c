@@ -6,6 +6,7 @@
 
 #include "drivers/link_impl.h"
 #include "drivers/usb.h"
+#include "tests/drivers/punctual.h"
 
 #include <cmocka.h>
 #include <errno.h>
@@ -307,8 +308,8 @@ test_one_read_one_report(void **state)
 	assert_false(link_is_open(b->link));
 }
 
-int
-main(void)
+static int
+run_all(void)
 {
 #define SERIAL(f) cmocka_unit_test_setup_teardown(f, start_serial, stop)
 	const struct CMUnitTest tests[] = {
@@ -322,6 +323,13 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_one_read_one_report, start_hid, stop),
 	};
 
-	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)argc;
+	signal(SIGPIPE, SIG_IGN);
+	return punctual_run(argv, run_all);
 }

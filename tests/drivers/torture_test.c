@@ -7,6 +7,7 @@
  * alone would make one line take minutes. LABPULSE_TORTURE sets another number of requests.
  */
 #include "tests/drivers/slave.h"
+#include "tests/drivers/punctual.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -306,8 +307,8 @@ tcp_gives_no_wrong_value(void **state)
 	torture(true);
 }
 
-int
-main(void)
+static int
+run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rtu_gives_no_wrong_value),
@@ -315,4 +316,11 @@ main(void)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)argc;
+	return punctual_run(argv, run_all);
 }

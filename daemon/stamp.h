@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* stamp.h -- how good a record's `ts` was when it was written, and how to mend it
+ *
+ * A gateway without a battery clock starts with a wrong time. What is sent meanwhile says
+ * `unsynced`; what waits is stamped right at the first synchronisation: the time between a sample
+ * and that moment is known from CLOCK_BOOTTIME, so all its wall times move by one difference.
+ * Pure.
+ */
+#ifndef DAEMON_STAMP_H
+#define DAEMON_STAMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stamp {
+	bool unsynced;     /* the clock had never been set since boot */
+	int64_t offset_ms; /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was stamped */
+};
+
+/* A record's text (a whole payload, or one record of `history`) with every wall time at its top
+ * level moved by delta_ms and "clock" set to "synced". The length, or 0: it did not fit into
+ * `size` bytes (64 more than `len` are always enough), or it is no such text. */
+size_t stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size);
+
+#endif

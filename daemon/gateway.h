@@ -17,6 +17,7 @@
 #include "daemon/outbox.h"
 #include "daemon/payload.h"
 #include "daemon/poller.h"
+#include "daemon/spool.h"
 #include "daemon/state.h"
 #include "daemon/uplink.h"
 #include "drivers/usb.h"
@@ -56,6 +57,7 @@ struct gateway {
 	struct uplink *uplink;
 	struct usb *usb;
 	struct state *state; /* what survives a restart; NULL: nothing does */
+	struct spool *spool; /* the disk; never NULL */
 	struct journal *journal;
 	struct flood flood;      /* of alarms of machines */
 	struct poller **pollers; /* one per bus of the configuration, in its order */

@@ -22,5 +22,12 @@ struct stamp {
  * level moved by delta_ms and "clock" set to "synced". The length, or 0: it did not fit into
  * `size` bytes (64 more than `len` are always enough), or it is no such text. */
 size_t stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size);
+/* The same, but only times from from_ms (the wrong clock's time of the boot: stamp.offset_ms) to
+ * the record's own `ts`: a job that was begun before the boot has a right `started`. */
+size_t stamp_mend_since(
+	const char *text, size_t len, int64_t from_ms, int64_t delta_ms, char *out, size_t size);
+/* A telemetry payload as a record of `history`: without v, gw, epoch. The length, or 0. Not longer
+ * than `len`, and its NUL. */
+size_t stamp_record(const char *payload, size_t len, char *out, size_t size);
 
 #endif

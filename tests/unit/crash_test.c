@@ -63,6 +63,44 @@ clock_offset_ms(void)
 	return 0;
 }
 
+int64_t
+clock_boot_ms(void)
+{
+	return mono_us / 1000;
+}
+
+int64_t
+clock_lead_ms(void)
+{
+	return wall_ms - mono_us / 1000;
+}
+
+struct stamp
+clock_stamp(void)
+{
+	return (struct stamp){.offset_ms = clock_lead_ms()};
+}
+
+int64_t
+clock_step(int64_t *lead_ms, int64_t lead_now_ms)
+{
+	(void)lead_ms;
+	(void)lead_now_ms;
+	return 0;
+}
+
+int
+clock_alarm_open(void)
+{
+	return -1;
+}
+
+void
+clock_alarm_read(int fd)
+{
+	(void)fd;
+}
+
 const char *
 clock_state_name(enum clock_state s)
 {

@@ -646,12 +646,11 @@ poller_cancel(struct poller *p)
 bool
 poller_join(struct poller *p, int64_t deadline_us)
 {
-	/* pthread_timedjoin_np wants CLOCK_REALTIME; a clock step may shorten or lengthen this. */
-	int64_t wall_us = clock_wall_ms() * 1000 + (deadline_us - clock_mono_us());
-	struct timespec ts = {.tv_sec = wall_us / 1000000, .tv_nsec = wall_us % 1000000 * 1000};
+	struct timespec ts = {
+		.tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000};
 	if (!p->running)
 		return true;
-	if (pthread_timedjoin_np(p->thread, NULL, &ts) != 0)
+	if (pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &ts) != 0)
 		return false;
 	p->running = false;
 	return true;

@@ -338,11 +338,11 @@ uplink_stop(struct uplink *u, int64_t deadline_us)
 		/* Again and again: the signal may come just before the call that it should end. */
 		struct timespec ts;
 		pthread_kill(u->thread, SIGUSR2);
-		clock_gettime(CLOCK_REALTIME, &ts);
+		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts.tv_nsec += 100000000;
 		ts.tv_sec += ts.tv_nsec / 1000000000;
 		ts.tv_nsec %= 1000000000;
-		if (pthread_timedjoin_np(u->thread, NULL, &ts) == 0) {
+		if (pthread_clockjoin_np(u->thread, NULL, CLOCK_MONOTONIC, &ts) == 0) {
 			u->running = false;
 			return true;
 		}

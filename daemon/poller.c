@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "daemon/clock.h"
+#include "daemon/join.h"
 
 #define REOPEN_US 1000000
 #define REPLUG_US 500000 /* the same for what people plug in */
@@ -646,11 +647,9 @@ poller_cancel(struct poller *p)
 bool
 poller_join(struct poller *p, int64_t deadline_us)
 {
-	struct timespec ts = {
-		.tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000};
 	if (!p->running)
 		return true;
-	if (pthread_clockjoin_np(p->thread, NULL, CLOCK_MONOTONIC, &ts) != 0)
+	if (!join_until(p->thread, deadline_us))
 		return false;
 	p->running = false;
 	return true;

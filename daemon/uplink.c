@@ -17,6 +17,7 @@
 
 #include "daemon/backoff.h"
 #include "daemon/clock.h"
+#include "daemon/join.h"
 #include "daemon/mqtt_settings.h"
 #include "daemon/uplink_impl.h"
 
@@ -336,13 +337,9 @@ uplink_stop(struct uplink *u, int64_t deadline_us)
 	wake(u);
 	while (clock_mono_us() < deadline_us) {
 		/* Again and again: the signal may come just before the call that it should end. */
-		struct timespec ts;
+		int64_t again_us = clock_mono_us() + 100000;
 		pthread_kill(u->thread, SIGUSR2);
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		ts.tv_nsec += 100000000;
-		ts.tv_sec += ts.tv_nsec / 1000000000;
-		ts.tv_nsec %= 1000000000;
-		if (pthread_clockjoin_np(u->thread, NULL, CLOCK_MONOTONIC, &ts) == 0) {
+		if (join_until(u->thread, again_us < deadline_us ? again_us : deadline_us)) {
 			u->running = false;
 			return true;
 		}

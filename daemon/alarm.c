@@ -215,15 +215,29 @@ set_stale(struct alarm *a, bool stale)
 
 /* ---- all together -------------------------------------------------------------------------- */
 
-/* The wall clock may be anywhere after a restart; so what it says counts only within reason. */
-static unsigned
-resume(struct alarm *a, struct moment now)
+/* The wall clock may be anywhere after a restart; so what it says counts only within reason, and is
+ * asked once. */
+void
+alarm_restore(struct alarm *a, const struct alarm_life *life, struct moment now)
 {
-	int64_t rest_ms = a->life.cleared_ms + PAST_AFTER_MS - now.wall_ms;
+	int64_t rest_ms = life->cleared_ms + PAST_AFTER_MS - now.wall_ms;
 
 	if (rest_ms > PAST_AFTER_MS)
 		rest_ms = PAST_AFTER_MS;
+	a->life = *life;
 	a->past_us = now.us + (rest_ms > 0 ? rest_ms * 1000 : 0);
+}
+
+void
+alarm_clock_moved(struct alarm *a, const struct shift *by)
+{
+	shift_time(by, &a->life.raised_ms);
+	shift_time(by, &a->life.cleared_ms);
+}
+
+static unsigned
+resume(struct alarm *a, struct moment now)
+{
 	a->toggled_us = now.us;
 	return a->life.active ? ALARM_PICTURE : 0; /* texts may be others than before */
 }
@@ -281,7 +295,5 @@ alarm_is_past(const struct alarm *a, struct moment now)
 {
 	if (a->life.active || a->life.cleared_ms == 0)
 		return false;
-	if (a->past_us == 0) /* of an older run, and not updated in this one */
-		return now.wall_ms - a->life.cleared_ms >= PAST_AFTER_MS;
 	return now.us >= a->past_us;
 }

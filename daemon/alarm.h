@@ -90,6 +90,10 @@ unsigned alarm_update(
 unsigned alarm_ack(struct alarm *a, struct moment now);
 /* It is not in the configuration any more. */
 unsigned alarm_withdraw(struct alarm *a, struct moment now);
+/* Takes up the life that it had before a restart. */
+void alarm_restore(struct alarm *a, const struct alarm_life *life, struct moment now);
+/* The clock was set for the first time since the boot. */
+void alarm_clock_moved(struct alarm *a, const struct shift *by);
 /* Whether the exit level counts: active and the condition still held. */
 bool alarm_is_held(const struct alarm *a);
 /* Active and nothing suppresses it: what makes `condition` and the list in `state`. */

@@ -268,7 +268,8 @@ alarmset_find(struct alarmset *s, const char *code)
 }
 
 int
-alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *life)
+alarmset_restore(
+	struct alarmset *s, const char *code, const struct alarm_life *life, struct moment now)
 {
 	struct entry *e = find(s, code);
 
@@ -278,7 +279,7 @@ alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *
 		e = add(s, code, ORIGIN_GONE);
 	if (!e)
 		return -ENOMEM;
-	e->alarm.life = *life;
+	alarm_restore(&e->alarm, life, now);
 	if (e->origin == ORIGIN_GONE)
 		e->alarm.spec.severity = life->severity;
 	return 0;

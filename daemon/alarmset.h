@@ -33,7 +33,8 @@ struct alarm *alarmset_find(struct alarmset *s, const char *code); /* NULL: none
 bool alarmset_is_gone(struct alarmset *s, const char *code);
 /* Gives an alarm the life it had before a restart or reload. A code that is not in the set, but
  * was active, becomes one that is withdrawn at the next update. 0 or -ENOMEM. */
-int alarmset_restore(struct alarmset *s, const char *code, const struct alarm_life *life);
+int alarmset_restore(
+	struct alarmset *s, const char *code, const struct alarm_life *life, struct moment now);
 /* Adds the test alarm (code "test"): active for `ms`, at this severity. It changes neither
  * condition nor state nor counters. 0, -ENOMEM, or -EEXIST: the configuration has an alarm of that
  * code. */

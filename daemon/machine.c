@@ -236,6 +236,16 @@ machine_destroy(struct machine *m)
 	free(m);
 }
 
+static int
+take_over_alarm(struct alarmset *set, const struct alarm *from, struct moment now)
+{
+	int rc = alarmset_restore(set, from->spec.code, &from->life, now);
+	struct alarm *to = rc == 0 ? alarmset_find(set, from->spec.code) : NULL;
+	if (to)
+		to->past_us = from->past_us;
+	return rc;
+}
+
 int
 machine_rebind(struct machine *m, struct moment now)
 {
@@ -245,7 +255,7 @@ machine_rebind(struct machine *m, struct moment now)
 	for (size_t i = 0; rc == 0 && i < alarmset_size(old); i++) {
 		const struct alarm *a = alarmset_at(old, i);
 		if (a->life.active || a->life.count)
-			rc = alarmset_restore(m->alarms, a->spec.code, &a->life);
+			rc = take_over_alarm(m->alarms, a, now);
 	}
 	alarmset_destroy(old);
 	m->usage.rules.end_after_ms = m->config->job_end_after_ms;
@@ -341,6 +351,44 @@ machine_update(struct machine *m, const struct alarmset_context *context, alarms
 						      m->worst != worst));
 	if (news->state)
 		m->since_ms = c.now.wall_ms;
+}
+
+/* ---- the wall clock is set --------------------------------------------------------------------
+ */
+
+/* Maintenance of before the boot ends when the clock on the wall says so, as it was told. */
+static void
+move_maintenance(struct maintenance *t, const struct shift *by, struct moment now)
+{
+	if (!t->until_ms)
+		return;
+	if (shift_time(by, &t->since_ms))
+		t->until_ms += by->delta_ms;
+	else
+		t->until_us = now.us + (t->until_ms - now.wall_ms) * 1000;
+}
+
+void
+machine_clock_moved(struct machine *m, const struct shift *by, struct moment now)
+{
+	shift_time(by, &m->since_ms);
+	shift_time(by, &m->former_since_ms);
+	move_maintenance(&m->maintenance, by, now);
+	for (size_t i = 0; i < m->n_sources; i++)
+		source_clock_moved(m->sources[i], by);
+	for (size_t i = 0; i < alarmset_size(m->alarms); i++)
+		alarm_clock_moved(alarmset_at(m->alarms, i), by);
+	usage_clock_moved(&m->usage, by, now);
+}
+
+void
+machine_clock_stepped(struct machine *m, int64_t step_ms)
+{
+	if (m->maintenance.until_ms) {
+		m->maintenance.since_ms += step_ms;
+		m->maintenance.until_ms += step_ms;
+	}
+	usage_clock_stepped(&m->usage, step_ms);
 }
 
 /* ---- in words -------------------------------------------------------------------------------- */

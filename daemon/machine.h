@@ -84,6 +84,11 @@ struct machine_news {
 void machine_update(struct machine *m, const struct alarmset_context *context, alarmset_fn *each,
 	void *arg, struct machine_news *news);
 
+/* The clock was set for the first time since the boot: all times of this boot move. */
+void machine_clock_moved(struct machine *m, const struct shift *by, struct moment now);
+/* A clock that was right was set: what is told stays told; what is measured stays as long. */
+void machine_clock_stepped(struct machine *m, int64_t step_ms);
+
 bool machine_in_maintenance(const struct machine *m, struct moment now);
 const char *machine_condition(const struct machine *m); /* "normal", "warning", "fault" */
 const char *machine_state(const struct machine *m);     /* "offline", "fault", or the activity */

@@ -6,6 +6,7 @@
 #ifndef DAEMON_MOMENT_H
 #define DAEMON_MOMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct moment {
@@ -18,6 +19,24 @@ static inline int64_t
 moment_wall_ms(const struct moment *now, int64_t us)
 {
 	return now->wall_ms - (now->us - us) / 1000;
+}
+
+/* The wall clock has been wrong and was set: what it said from from_ms to to_ms was delta_ms later.
+ * Times outside were told by a clock that was right, before the boot. */
+struct shift {
+	int64_t from_ms, to_ms, delta_ms;
+};
+
+/* false: the time stays; 0 is no time. */
+static inline bool
+shift_time(const struct shift *by, int64_t *ms)
+{
+	int64_t moved;
+	if (*ms == 0 || *ms < by->from_ms || *ms > by->to_ms ||
+		__builtin_add_overflow(*ms, by->delta_ms, &moved))
+		return false;
+	*ms = moved;
+	return true;
 }
 
 #endif

@@ -228,7 +228,7 @@ recall_alarm(void *arg, const char *key, const char *text)
 	const char *slash = strchr(key, '/');
 	struct machine *m = slash && slash > key ? owner_of(r, key, slash) : NULL;
 	if (!m || !keep_read_alarm(text, &life) ||
-		alarmset_restore(m->alarms, slash + 1, &life) < 0)
+		alarmset_restore(m->alarms, slash + 1, &life, clock_now()) < 0)
 		return;
 	const struct alarm *a = alarmset_find(m->alarms, slash + 1);
 	if (a && (life.active || !alarm_is_past(a, clock_now())))

@@ -320,6 +320,13 @@ source_take(struct source *s, const struct reading *r, const uint16_t *points, i
 	return outcome;
 }
 
+void
+source_clock_moved(struct source *s, const struct shift *by)
+{
+	shift_time(by, &s->at_ms);
+	shift_time(by, &s->since_ms);
+}
+
 int
 source_slot(const struct source *s, const char *point)
 {

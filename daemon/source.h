@@ -7,6 +7,7 @@
 #define DAEMON_SOURCE_H
 
 #include "config/config.h"
+#include "daemon/moment.h"
 #include "daemon/state.h"
 #include "drivers/device.h"
 
@@ -82,6 +83,8 @@ unsigned source_take(
  * failures take long, but its polls that fell due meanwhile brought nothing either. Returns
  * outcome bits. To be called once a second. */
 unsigned source_tick(struct source *s, int64_t now_us, int64_t now_ms);
+/* The clock was set for the first time since the boot. */
+void source_clock_moved(struct source *s, const struct shift *by);
 /* Index of a point into `states`; -1: the source has none of that name. */
 int source_slot(const struct source *s, const char *point);
 /* How old the value of states[slot] may be before rules call it missing: three polls of its group,

@@ -156,7 +156,7 @@ recall(void *arg, const char *key, const char *text)
 	struct trouble *t = create(g, key + 1);
 	if (!t)
 		return;
-	t->alarm.life = life;
+	alarm_restore(&t->alarm, &life, clock_now());
 	if (life.active || !alarm_is_past(&t->alarm, clock_now()))
 		outbox_add(g->outbox, &t->retained);
 }

@@ -400,6 +400,42 @@ usage_keep(struct usage *u, struct moment now, struct usage_kept *out)
 	*out = at.kept;
 }
 
+/* ---- the wall clock is set ------------------------------------------------------------------ */
+
+static int64_t
+counted_ms(const struct usage_kept *k)
+{
+	int64_t us = 0;
+
+	for (size_t b = 0; b < BUCKET_COUNT; b++)
+		us += k->in_us[b];
+	return us / 1000;
+}
+
+void
+usage_clock_moved(struct usage *u, const struct shift *by, struct moment now)
+{
+	pass_time(u, now);
+	shift_time(by, &u->kept.job.started_ms);
+	for (size_t i = 0; i < METERS_MAX; i++)
+		shift_time(by, &u->kept.meters[i].tally.last_ms);
+	if (shift_time(by, &u->kept.since_ms))
+		return;
+	int64_t missing_ms = now.wall_ms - u->kept.since_ms - counted_ms(&u->kept);
+	if (missing_ms > 0)
+		u->kept.in_us[IN_UNKNOWN] += missing_ms * 1000;
+	else
+		u->kept.since_ms += missing_ms;
+}
+
+void
+usage_clock_stepped(struct usage *u, int64_t step_ms)
+{
+	u->kept.since_ms += step_ms;
+	for (size_t i = 0; i < METERS_MAX; i++)
+		u->kept.meters[i].tally.last_ms += step_ms;
+}
+
 /* ---- usage set ------------------------------------------------------------------------------ */
 
 enum field_kind { SECONDS, OVERLAP, NUMBER, ENERGY };

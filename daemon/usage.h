@@ -137,6 +137,11 @@ void usage_count(struct usage *u, enum quantity q, const char *meter,
 bool usage_leave(struct usage *u, enum job_end why, struct moment now, struct job *ended);
 /* What is to be written down now. */
 void usage_keep(struct usage *u, struct moment now, struct usage_kept *out);
+/* The clock was set for the first time since the boot: times of this boot move. Of an older `since`
+ * the sums are made true again: what nobody counted, because the clock was behind, is unknown. */
+void usage_clock_moved(struct usage *u, const struct shift *by, struct moment now);
+/* A clock that was right was set: `since` goes with it, because seconds are counted by another. */
+void usage_clock_stepped(struct usage *u, int64_t step_ms);
 /* A field of struct usage_kept by its published name ("busy_s", "jobs_started", "energy_wh"), for
  * `usage set`. -ENOENT: no such field. Seconds that are set move `since`, so that they still add
  * up. */

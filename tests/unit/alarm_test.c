@@ -440,17 +440,44 @@ its_topic_goes_after_a_quarter_of_an_hour(void **state)
 	struct moment stepped = at(20); /* the wall clock was set meanwhile */
 	stepped.wall_ms += 3600000;
 	assert_false(alarm_is_past(&a, stepped));
-	struct alarm restored = {.spec = quick, .life = a.life};
-	assert_false(alarm_is_past(&restored, at(909)));
-	assert_true(alarm_is_past(&restored, at(910)));
-	restored.life.cleared_ms += 86400000; /* it had been ahead */
-	holds(&restored, TRUTH_FALSE, NULL, at(20));
+	struct alarm restored = {.spec = quick};
+	struct alarm_life life = a.life;
+	life.cleared_ms += 86400000; /* it had been ahead */
+	alarm_restore(&restored, &life, at(20));
+	holds(&restored, TRUTH_FALSE, NULL, at(21));
 	assert_false(alarm_is_past(&restored, at(919)));
 	assert_true(alarm_is_past(&restored, at(920)));
-	struct alarm young = {.spec = quick, .life = a.life};
-	holds(&young, TRUTH_FALSE, NULL, at(610)); /* ten minutes of it were before the restart */
+	struct alarm young = {.spec = quick};
+	alarm_restore(&young, &a.life, at(610)); /* ten minutes of it were before the restart */
 	assert_false(alarm_is_past(&young, at(909)));
 	assert_true(alarm_is_past(&young, at(910)));
+	stepped = at(700); /* one that nobody looks at any more */
+	stepped.wall_ms += 3600000;
+	assert_false(alarm_is_past(&young, stepped));
+	stepped = at(911);
+	stepped.wall_ms -= 3600000;
+	assert_true(alarm_is_past(&young, stepped));
+	alarm_restore(&young, &a.life, at(86400));
+	assert_true(alarm_is_past(&young, at(86400)));
+}
+
+static void
+its_times_move_with_the_clock(void **state)
+{
+	const struct shift by = {.from_ms = WALL, .to_ms = WALL + 60000, .delta_ms = 3600000};
+	struct alarm a = {.spec = quick};
+
+	(void)state;
+	holds(&a, TRUTH_TRUE, NULL, at(-10));
+	holds(&a, TRUTH_FALSE, NULL, at(10));
+	alarm_clock_moved(&a, &by);
+	assert_int_equal(a.life.raised_ms, WALL - 10000); /* before the boot the clock was right */
+	assert_int_equal(a.life.cleared_ms, WALL + 10000 + 3600000);
+	assert_false(alarm_is_past(&a, at(909)));
+	assert_true(alarm_is_past(&a, at(910)));
+	struct alarm never = {.spec = quick};
+	alarm_clock_moved(&never, &(struct shift){-1000, 1000, 5});
+	assert_int_equal(never.life.raised_ms, 0);
 }
 
 int
@@ -475,6 +502,7 @@ main(void)
 		cmocka_unit_test(another_severity_is_told),
 		cmocka_unit_test(a_restart_tells_nothing_twice),
 		cmocka_unit_test(its_topic_goes_after_a_quarter_of_an_hour),
+		cmocka_unit_test(its_times_move_with_the_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,8 @@ step(struct world *w, int what)
 static void
 crash(struct world *w)
 {
-	w->a = (struct alarm){.spec = w->a.spec, .life = w->kept};
+	w->a = (struct alarm){.spec = w->a.spec};
+	alarm_restore(&w->a, &w->kept, at(w->s));
 	w->flood = (struct flood){0};
 	if (draw(w, 3) == 0)
 		w->a.spec.severity = SEVERITY_INFO + draw(w, 4);

@@ -353,10 +353,13 @@ lives_go_on(void **state)
 
 	(void)state;
 	lab_open(&lab, NULL, 0);
-	assert_int_equal(alarmset_restore(lab.set, "dust-1-hot", &active), 0);
-	assert_int_equal(alarmset_restore(lab.set, "board-halt", &over), 0);
-	assert_int_equal(alarmset_restore(lab.set, "went", &active), 0);
-	assert_int_equal(alarmset_restore(lab.set, "went-before", &over), 0);
+	assert_int_equal(
+		alarmset_restore(lab.set, "dust-1-hot", &active, (struct moment){.us = 1}), 0);
+	assert_int_equal(
+		alarmset_restore(lab.set, "board-halt", &over, (struct moment){.us = 1}), 0);
+	assert_int_equal(alarmset_restore(lab.set, "went", &active, (struct moment){.us = 1}), 0);
+	assert_int_equal(
+		alarmset_restore(lab.set, "went-before", &over, (struct moment){.us = 1}), 0);
 	assert_null(alarmset_find(lab.set, "went-before"));
 	assert_int_equal(alarmset_find(lab.set, "board-halt")->life.count, 3);
 	assert_string_equal(reads(&lab, 1, 29), "dust-1-hot:32 went:2"); /* 28 is its way back */

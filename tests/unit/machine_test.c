@@ -522,6 +522,67 @@ test_a_reload_changes_nothing(void **state)
 }
 
 static void
+test_a_reload_delays_no_end(void **state)
+{
+	(void)state;
+	with_rules();
+	measures(1, 300, 121);
+	measures(2, 300, 7);
+	assert_string_equal(transitions, "hot raised, hot cleared");
+	assert_int_equal(machine_rebind(m, (struct moment){.us = 5500000, .wall_ms = -3600000}), 0);
+	const struct alarm *hot = alarmset_find(m->alarms, "hot");
+	assert_false(alarm_is_past(hot, (struct moment){.us = 901 * LAB_S}));
+	assert_true(alarm_is_past(hot, (struct moment){.us = 902 * LAB_S}));
+	without_rules();
+}
+
+static const struct shift set_forward = {.from_ms = 1000, .to_ms = 10000, .delta_ms = 5000000};
+static const struct moment set_now = {.us = 10000000, .wall_ms = 5010000};
+
+static void
+test_times_move_with_the_clock(void **state)
+{
+	(void)state;
+	good(meter, 2);
+	changes(2000);
+	bad(io, 3, FAIL_IDENTITY);
+	m->maintenance =
+		(struct maintenance){.since_ms = 4000, .until_ms = 64000, .until_us = 64000000};
+	m->former_since_ms = 999; /* before the boot */
+	machine_clock_moved(m, &set_forward, set_now);
+	assert_int_equal(m->since_ms, 5002000);
+	assert_int_equal(m->former_since_ms, 999);
+	assert_int_equal(meter->at_ms, 5002000);
+	assert_int_equal(meter->since_ms, 5002000);
+	assert_int_equal(io->since_ms, 5003000);
+	assert_int_equal(io->at_ms, 0);
+	assert_int_equal(m->maintenance.since_ms, 5004000);
+	assert_int_equal(m->maintenance.until_ms, 5064000);
+	assert_int_equal(m->maintenance.until_us, 64000000); /* a minute is a minute */
+}
+
+/* "Until three", somebody said before the power went; then the clock was behind. */
+static void
+test_maintenance_of_before_the_boot(void **state)
+{
+	(void)state;
+	m->maintenance =
+		(struct maintenance){.since_ms = 900, .until_ms = 5020000, .until_us = INT64_MAX};
+	m->since_ms = 5000000; /* of before the boot, later than its clock */
+	m->former_since_ms = 1000;
+	machine_clock_moved(m, &set_forward, set_now);
+	assert_int_equal(m->since_ms, 5000000);
+	assert_int_equal(m->former_since_ms, 5001000);
+	assert_int_equal(m->maintenance.since_ms, 900);
+	assert_int_equal(m->maintenance.until_ms, 5020000);
+	assert_true(machine_in_maintenance(m, (struct moment){.us = 19999999}));
+	assert_false(machine_in_maintenance(m, (struct moment){.us = 20000000}));
+	machine_clock_stepped(m, -20000); /* and is set again: it lasts no longer for that */
+	assert_int_equal(m->maintenance.until_ms, 5000000);
+	assert_false(machine_in_maintenance(m, (struct moment){.us = 20000000}));
+}
+
+static void
 test_energy_is_counted_once(void **state)
 {
 	struct lab_reading slow = {.r = {.group = 1, .n = 1, .ts_ms = 1000, .mono_us = LAB_S},
@@ -600,6 +661,9 @@ main(void)
 		TEST(test_off_is_the_end_where_there_is_no_idle),
 		TEST(test_an_alarm_makes_a_fault),
 		TEST(test_a_reload_changes_nothing),
+		TEST(test_a_reload_delays_no_end),
+		TEST(test_times_move_with_the_clock),
+		TEST(test_maintenance_of_before_the_boot),
 		TEST(test_energy_is_counted_once),
 		TEST(test_one_lost_answer_of_a_driver),
 	};

@@ -430,6 +430,110 @@ test_a_day(void **state)
 	}
 }
 
+/* ---- a clock that is set --------------------------------------------------------------------- */
+
+#define HOUR_MS 3600000LL
+
+/* The clock of this boot, which began at WORLD_BEGIN_US, is set delta_ms on. */
+static void
+set_clock(struct world *w, int64_t delta_ms)
+{
+	const struct shift by = {
+		.from_ms = w->wall_ms, .to_ms = world_now(w).wall_ms, .delta_ms = delta_ms};
+	w->wall_ms += delta_ms;
+	usage_clock_moved(&w->u, &by, world_now(w));
+}
+
+static int64_t
+elapsed_s(const struct world *w)
+{
+	return (world_now(w).wall_ms - w->u.kept.since_ms) / 1000;
+}
+
+static int64_t
+sum_s(struct world *w)
+{
+	usage_keep(&w->u, world_now(w), &w->stored);
+	return sum_us(&w->stored) / WORLD_US;
+}
+
+/* An asset and a job that this boot saw for the first time move as a whole. */
+static void
+test_first_sync_of_a_new_asset(void **state)
+{
+	struct world w;
+	const struct tally_rules rules = {.per_second = 1};
+	(void)state;
+	world_init(&w, false);
+	world_run(&w, "i60 b100");
+	usage_count(&w.u, QUANTITY_ENERGY_WH, "m.e X", &rules, 5, world_now(&w));
+	set_clock(&w, 9 * HOUR_MS);
+	assert_int_equal(w.u.kept.since_ms, WORLD_WALL_MS + 9 * HOUR_MS);
+	assert_int_equal(sum_s(&w), 160);
+	assert_int_equal(elapsed_s(&w), 160);
+	assert_int_equal(w.stored.in_us[IN_UNKNOWN], 0);
+	/* 60 Wh in a second are no more believed than before: only a second has passed */
+	w.us += WORLD_US;
+	usage_count(&w.u, QUANTITY_ENERGY_WH, "m.e X", &rules, 66, world_now(&w));
+	assert_true(w.u.kept.energy_wh == 0);
+	world_run(&w, "i200");
+	assert_string_equal(w.log, "+90 60, -281 finished 60..161 b101 p0");
+}
+
+/* Its last boot was long ago, this clock does not know. */
+static void
+test_first_sync_of_an_old_asset(void **state)
+{
+	static const struct {
+		int64_t wall_s, delta_s, unknown_s;
+	} clocks[] = {
+		{1060, 3600, 4500},      /* 900 s after it stopped, said the clock */
+		{-500000, 505160, 5000}, /* long before: nothing was known of the pause */
+		{1060, 0, 900},
+		{5000, -3940, 4840}, /* it was ahead; what is counted does not go back */
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(clocks); i++) {
+		struct world w;
+		world_init(&w, false);
+		world_run(&w, "i160");
+		usage_keep(&w.u, world_now(&w), &w.stored);
+		/* another boot */
+		w.us = WORLD_BEGIN_US;
+		w.wall_ms = WORLD_WALL_MS + clocks[i].wall_s * 1000;
+		int64_t gap_ms = w.wall_ms - w.stored.at_ms;
+		usage_init(&w.u, &w.rules, world_now(&w));
+		usage_restore(&w.u, &w.stored, (gap_ms > 0 ? gap_ms : 0) * 1000, world_now(&w));
+		world_run(&w, "o60");
+		set_clock(&w, clocks[i].delta_s * 1000);
+		assert_int_equal(sum_s(&w), elapsed_s(&w));
+		assert_int_equal(w.stored.in_us[IN_UNKNOWN] / WORLD_US, clocks[i].unknown_s);
+		assert_int_equal(w.u.kept.since_ms - WORLD_WALL_MS,
+			clocks[i].delta_s < 0 ? clocks[i].delta_s * 1000 : 0);
+	}
+}
+
+/* The time that passed is known without the wall clock. */
+static void
+test_later_steps(void **state)
+{
+	struct world w;
+	(void)state;
+	const struct tally_rules rules = {.per_second = 1};
+	world_init(&w, false);
+	world_run(&w, "i60 b100");
+	usage_count(&w.u, QUANTITY_ENERGY_WH, "m.e X", &rules, 5, world_now(&w));
+	for (int i = 0; i < 2; i++) {
+		int64_t step_ms = i ? -50000 : 3000000;
+		w.wall_ms += step_ms;
+		usage_clock_stepped(&w.u, step_ms);
+		assert_int_equal(sum_s(&w), 160);
+		assert_int_equal(elapsed_s(&w), 160);
+		usage_count(&w.u, QUANTITY_ENERGY_WH, "m.e X", &rules, i ? 5 : 66, world_now(&w));
+		assert_true(w.u.kept.energy_wh == 0); /* not in no time */
+	}
+}
+
 int
 main(void)
 {
@@ -445,6 +549,9 @@ main(void)
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_set_nonsense),
 		cmocka_unit_test(test_a_day),
+		cmocka_unit_test(test_first_sync_of_a_new_asset),
+		cmocka_unit_test(test_first_sync_of_an_old_asset),
+		cmocka_unit_test(test_later_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,7 @@ test: ## every test that needs no root and no hardware; installs what is missing
 .PHONY: system
 system: all
 	@tests/npm-setup.sh
-	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system --ignore $(TIMED)
+	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system tests/torture --ignore $(TIMED)
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(TIMED)
 
 # Looks at single intervals, so nothing may run beside it.

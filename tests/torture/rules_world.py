@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""Rules on jobs, alarms, retained topics, clocks and memory: is what was told what happened? (see checker.py)"""
+import collections
+import json
+
+START_S = 3.0     # a daemon that just started may still learn what its machines do
+LAG_S = 2.5       # rules look once a second, beside their delays
+STAMP_MS = 1500   # a reading's time may differ so much from the ledger's
+FAR_MS = 1000     # a step of the clock may be told so inexactly
+
+
+# ---- jobs ----------------------------------------------------------------------------------------
+
+
+def jobs_of(e):
+    """machine -> job id -> {"started": [records], "ended": [records]}"""
+    found = collections.defaultdict(lambda: collections.defaultdict(lambda: {"started": [], "ended": []}))
+    for r in e.of("job"):
+        if r.body.get("type") in ("started", "ended"):
+            found[r.key.topic.split("/")[1]][r.body.get("job")][r.body["type"]].append(r)
+    return found
+
+
+def rule_jobs(e):
+    for machine, jobs in jobs_of(e).items():
+        for job, told in jobs.items():
+            at = (told["started"] + told["ended"])[0].t
+            for kind in ("started", "ended"):
+                if len(told[kind]) != 1 and at < e.end:
+                    yield f"job {kind}", f"{machine} {job}", at, f"{len(told[kind])} times: {told}; {e.story(at)}"
+            for r in told["ended"]:
+                seconds = r.body.get("duration_s", 0)
+                if not 0 <= seconds <= e.meta["seconds"] + 60:
+                    yield "job duration", f"{machine} {job}", r.t, f"{seconds} s"
+
+
+def _moments(e, wall_ms):
+    """When a wall time of the daemon may have been, by each offset that its clock had."""
+    return [(wall_ms - e.meta["wall_minus_mono_ms"] - offset) / 1000 for offset in {o for _, o in e.offsets()}]
+
+
+def rule_jobs_happened(e):
+    """Each long enough busy phase that a living daemon saw has a job, and each job a busy phase."""
+    jobs = jobs_of(e)
+    for machine in e.meta["machines"]:
+        spans = []
+        for told in jobs[machine].values():
+            r = (told["ended"] + told["started"])[0]
+            begin, slack = r.body["started"], r.body.get("accuracy_s", 0) + LAG_S
+            length = r.body.get("duration_s", 5)
+            spans.append((r, [(t - slack, t + length + slack) for t in _moments(e, begin)]))
+        phases = e.phases[(machine, "busy")]
+        for a, b in phases:
+            if b - a < e.meta["job_min_s"] + LAG_S or b > e.calm or e.is_silent(machine, a - 2, b + 2):
+                continue
+            if e.lived(a - START_S, b + LAG_S) and not any(x < b and a < y for _, s in spans for x, y in s):
+                yield "job missing", f"{machine} busy for {b - a:.1f} s", a, e.story(a, 3, b - a + 3)
+        for r, s in spans:
+            if not any(x < b + LAG_S and a - LAG_S < y for x, y in s for a, b in phases):
+                yield "job without work", f"{machine} {r.body['job']}", r.t, f"{r.body}"
+
+
+# ---- alarms --------------------------------------------------------------------------------------
+
+
+def alarm_events(e):
+    """(machine, code) -> records of its transitions, in the order of arrival and number."""
+    found = collections.defaultdict(list)
+    for r in sorted(e.of("event"), key=lambda r: (r.n, r.key.seq)):
+        if r.body.get("type") == "alarm" and r.key.topic.startswith("machines/"):
+            found[(r.key.topic.split("/")[1], r.body.get("code"))].append(r)
+    return found
+
+
+def rule_alarms(e):
+    """Raised, cleared, raised, cleared …, and cleared at last; each hot phase is told once."""
+    events = alarm_events(e)
+    for (machine, code), records in events.items():
+        active = False
+        for r in records:
+            word = r.body["transition"]
+            if word in ("raised", "cleared"):
+                if active == (word == "raised") and not e.refused:
+                    yield "alarm twice", f"{machine} {code}", r.t, f"{word} again; {e.story(r.t)}"
+                active = word == "raised"
+        if active and records[-1].t < e.end and not e.refused:
+            yield "alarm not cleared", f"{machine} {code}", records[-1].t, e.story(records[-1].t)
+        words = collections.Counter(r.body["transition"] for r in records if r.t < e.end)
+        if words["raised"] != words["cleared"]:
+            yield "alarm uneven", f"{machine} {code}", records[-1].t, f"{dict(words)}"
+    for machine in e.meta["machines"]:
+        phases = e.phases[(machine, "hot")]
+        sure = [p for p in phases if p[1] - p[0] > 2 and p[1] < e.calm and e.lived(p[0] - START_S, p[1] + LAG_S)
+                and not e.is_silent(machine, p[0] - 2, p[1] + 2)]
+        raised = sum(r.body["transition"] == "raised" for r in events[(machine, e.meta["alarm"])])
+        if not len(sure) <= raised <= len(phases):
+            yield "alarm missing" if raised < len(sure) else "alarm too often", f"{machine} {e.meta['alarm']}", None, \
+                f"raised {raised} times, hot {len(phases)} times, {len(sure)} of them before a living daemon"
+
+
+# ---- retained topics -------------------------------------------------------------------------------
+
+
+def rule_retained(e):
+    """A newcomer reads what was published last, and it fits together."""
+    if e.retained is None:
+        return
+    begin, end, kept = e.retained["from"], e.retained["to"], e.retained["topics"]
+    last, possible = {}, collections.defaultdict(set)
+    for d in e.tries:
+        if not d["retain"] or d["t"] > end:
+            continue
+        if d["a"] is not None and d["rc"] < 0x80 and d["a"] < begin:
+            last[d["topic"]] = d["payload"]
+            possible[d["topic"]] = {d["payload"]}
+        elif d["t"] > begin - 5:
+            possible[d["topic"]].add(d["payload"])
+    for topic, payload in kept.items():
+        if topic not in possible:
+            yield "retained stray", topic, end, f"never published: {payload[:160]}"
+        elif payload not in possible[topic]:
+            yield "retained stale", topic, end, f"{payload[:160]} instead of {last.get(topic, '')[:160]}"
+    for topic, payload in last.items():
+        if payload and topic not in kept and "" not in possible[topic]:
+            yield "retained missing", topic, end, f"published last: {payload[:160]}"
+    yield from _truth(e, {t[len(e.prefix):]: p for t, p in kept.items()}, end)
+
+
+def _truth(e, kept, t):
+    gateway = f"gateways/{e.meta['gateway']}"
+    for topic in [f"{gateway}/availability"] + [f"machines/{m}/availability" for m in e.meta["machines"]]:
+        if kept.get(topic) != "online":
+            yield "retained untrue", topic, t, f"{kept.get(topic)} while all of it runs"
+    alarms = collections.defaultdict(set)
+    for topic, payload in kept.items():
+        part = topic.split("/")
+        if part[0] == "machines" and part[1] not in e.meta["machines"]:
+            yield "retained stray", topic, t, "no such machine"
+        if part[2:3] == ["alarm"]:
+            body = json.loads(payload)
+            if body["active"]:
+                yield "retained untrue", topic, t, f"active, though everything is calm and works: {payload[:200]}"
+                if not body["suppressed_by"]:
+                    alarms[part[1]].add(body["code"])
+    started = {m: sum(1 for told in jobs.values() if told["started"]) for m, jobs in jobs_of(e).items()}
+    for machine in e.meta["machines"]:
+        state = json.loads(kept.get(f"machines/{machine}/state", "{}"))
+        if set(state.get("alarms", [])) != alarms[machine]:
+            yield "retained untrue", f"machines/{machine}/state", t, f"alarms {state.get('alarms')}, topics {alarms[machine]}"
+        if state.get("state") != "idle" or state.get("job") is not None:
+            yield "retained untrue", f"machines/{machine}/state", t, f"not idle: {str(state)[:200]}"
+        usage = json.loads(kept.get(f"machines/{machine}/usage", "{}"))
+        if usage and usage["jobs_started"] != started.get(machine, 0):
+            yield "usage", f"machines/{machine}/usage", t, \
+                f"{usage['jobs_started']} jobs started, {started.get(machine, 0)} events of it"
+
+
+# ---- clock and memory ----------------------------------------------------------------------------------
+
+
+def rule_stamps(e):
+    """A reading's time is that of the daemon's clock then, or, mended, of the clock that was right."""
+    base = e.meta["wall_minus_mono_ms"]
+    synced_at = [i["t"] for i in e.incidents if i["what"] == "sync" and i["on"]]
+    for r in e.of("telemetry"):
+        machine, n = r.key.topic.split("/")[1], (r.body.get("values") or {}).get("count")
+        t = e.readings[machine].get(n)
+        if t is None or r.ts is None:
+            continue
+        offsets = {e.offset(t - 1), e.offset(t), e.offset(t + 1)}
+        if r.clock == "synced":
+            offsets |= {e.offset(s + 2) for s in synced_at if s > t - 2} | {e.offset(s) for s in synced_at if s > t - 2}
+        if not any(abs(r.ts - (t * 1000 + base + o)) < STAMP_MS for o in offsets):
+            yield "stamp", f"{machine} reading {n}", t, \
+                f"{r.clock}, {(r.ts - t * 1000 - base) / 1000:.1f} s off, the clock was {e.offset(t) / 1000:.1f} s off; {e.story(t)}"
+
+
+def rule_steps(e):
+    """Each step of a synchronised clock that a living daemon saw is told once."""
+    told = [r for r in e.of("event") if r.body.get("type") == "clock"]
+    spans = e.spans("sync")
+    offset = 0
+    for i in e.incidents:
+        if i["what"] != "clock":
+            continue
+        step, offset, t = i["offset_ms"] - offset, i["offset_ms"], i["t"]
+        if not e.lived(t - 5, t + 5) or not any(a < t - 5 and t + 2 < b for a, b in spans):
+            continue
+        found = [r for r in told if abs(r.body.get("step_ms", 0) - step) < FAR_MS]
+        if not found:
+            yield "step", f"{step} ms", t, f"no event says it; told: {[r.body.get('step_ms') for r in told]}"
+
+
+def rule_memory(e):
+    for m in e.memory:
+        if m["rss"] > e.meta["rss_limit"]:
+            yield "memory", f"{m['rss'] / 1e6:.1f} MB", m["t"], f"more than {e.meta['rss_limit'] / 1e6:.0f} MB"
+            return
+
+
+def rule_daemon(e):
+    for i in e.incidents:
+        if i["what"] == "daemon-ended":
+            yield "daemon", "ended by itself", i["t"], f"code {i['code']}; {e.story(i['t'])}"
+        elif i["what"] == "daemon-stop" and (i["code"] != 0 or i["seconds"] > 5.5):
+            yield "daemon", "clean stop", i["t"], f"code {i['code']} after {i['seconds']:.1f} s; {e.story(i['t'])}"
+    if e.end == float("inf"):
+        yield "drain", "health.spool.records", None, "never came to 0 after everything was mended"
+
+
+RULES = [rule_jobs, rule_jobs_happened, rule_alarms, rule_retained, rule_stamps, rule_steps, rule_memory, rule_daemon]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The harness's side of shim.c: what is to go wrong, and what was seen.
+
+    with Shim(folder, spool) as shim: start(…, env=shim.env(library)); shim.disk("ENOSPC")
+"""
+import errno
+import mmap
+import os
+import struct
+
+WORDS = ["errno", "ops", "percent", "delay_ms", "offset_ms", "sync", "", "", "written", "writes", "syncs", "failed"]
+SIZE = 64 * 8
+WRITE, SYNC, TRUNCATE, CREATE, READ = 1, 2, 4, 8, 16
+REAL, SYNCED, UNSYNCED = 0, 1, 2
+
+
+class Shim:
+    def __init__(self, folder, spool):
+        self.spool, self.path, self.fifo = spool, folder / "control.words", folder / "steps.fifo"
+        self.path.write_bytes(bytes(SIZE))
+        os.mkfifo(self.fifo)
+        with open(self.path, "r+b") as f:
+            self.words = mmap.mmap(f.fileno(), SIZE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.words.close()
+
+    def env(self, library):
+        """The environment of a program with this disk and clock."""
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        return {**os.environ, "LD_PRELOAD": str(library), "TORTURE_CONTROL": str(self.path),
+                "TORTURE_SPOOL": str(self.spool), "TORTURE_STEPS": str(self.fifo),
+                "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0"}
+
+    def __getitem__(self, name):
+        return struct.unpack_from("q", self.words, WORDS.index(name) * 8)[0]
+
+    def __setitem__(self, name, value):
+        struct.pack_into("q", self.words, WORDS.index(name) * 8, value)
+
+    def disk(self, name, ops=WRITE | SYNC | TRUNCATE | CREATE, percent=100):
+        """Its calls fail with this error; "" heals it."""
+        self["ops"], self["percent"] = ops, percent
+        self["errno"] = getattr(errno, name) if name else 0
+
+    def slow(self, ms):
+        self["delay_ms"] = ms
+
+    def step(self, ms):
+        """The clock jumps by so much; who has a timer on it is told."""
+        self["offset_ms"] += ms
+        try:
+            fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return  # nobody listens
+        os.write(fd, b"!")
+        os.close(fd)
+
+    def sync(self, how):
+        self["sync"] = how

@@ -11,7 +11,7 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 VERSION := 0.1.0
 
-PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3
+PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3 zlib
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Werror
 ifeq ($(findstring clang,$(CC)),)
@@ -41,7 +41,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus libudev) -lm
-LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd sqlite3)
+LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd sqlite3 zlib)
 LIBS_CLI := $(shell pkg-config --libs libmosquitto)
 
 # V=1 shows the commands.

@@ -51,7 +51,11 @@ struct lost { /* what an eviction takes, per topic and epoch */
 struct eviction { /* the plan; made once, carried out or thrown away */
 	size_t n;
 	struct lost *lost;
-	int64_t batch_upto, row_upto; /* ids; 0: none */
+	bool corrupt; /* a batch that cannot be read any more, not for want of room */
+	size_t n_batches;
+	int64_t *batches;
+	int64_t row_upto; /* 0: no rows */
+	int64_t busy_stream, busy_row;
 };
 
 struct backlog_stats {
@@ -65,8 +69,11 @@ struct backlog *backlog_open(
 	const char *directory, const char *boot, int64_t max_bytes, struct opened *how);
 void backlog_close(struct backlog *b); /* NULL is fine */
 const char *backlog_error(const struct backlog *b);
-/* One transaction: the broker has `gone` (ids that are no rows are fine); `rows` are new. 0 or
- * -errno (database.h). */
+int backlog_failure(const struct backlog *b);     /* the same as -errno; 0: none */
+bool backlog_is_corrupt(const struct backlog *b); /* close it: that sets it aside */
+/* One transaction (several if it is large for max_bytes): the broker has `gone` (ids that are no
+ * rows are fine); `rows` are new (those that are there already are fine). 0 or -errno
+ * (database.h). */
 int backlog_store(struct backlog *b, const struct row *rows, size_t n_rows, const int64_t *gone,
 	size_t n_gone);
 /* The oldest below `floor`, at most BACKLOG_RECORDS_MAX and BACKLOG_BYTES_MAX (one record at
@@ -84,10 +91,12 @@ int backlog_plan(struct backlog *b, int64_t floor, const struct unit *busy, int6
 int backlog_evict(struct backlog *b, const struct eviction *e);
 void eviction_free(struct eviction *e);
 int backlog_synced(struct backlog *b, int64_t offset_ms); /* as store_synced() */
-uint64_t backlog_last_seq(struct backlog *b, const char *topic, const char *epoch); /* 0: none */
+bool backlog_is_synced(const struct backlog *b, int64_t *offset_ms);
+/* The highest ever stored, also if it has gone since; 0: none is known. */
+uint64_t backlog_last_seq(struct backlog *b, const char *topic, const char *epoch);
 void backlog_stats(const struct backlog *b, struct backlog_stats *out);
-/* All records from row or batch `after` on, oldest first, until `each` returns false; `*at` is
- * where to go on. 0 or -errno. */
+/* All records from row or batch `after` on, oldest first, until `each` returns false (then what is
+ * in the same batch still comes); `*at` is where to go on. 0 or -errno. */
 typedef bool backlog_record_fn(
 	void *arg, const char *topic, const char *epoch, const struct unit_record *r);
 int backlog_export(

@@ -23,8 +23,7 @@ struct database_plan {
 	/* From each older version to the next: migrations[0] makes version 0 of a file that has
 	 * tables into 1. NULL-terminated; NULL: none. */
 	const char *const *migrations;
-	int64_t max_bytes; /* of the file; 0: no bound. The WAL stays below max(256 KiB, 1/8) beside
-			      it. */
+	int64_t max_bytes; /* of the file; 0: no bound. See database_wal_bytes() for the WAL. */
 };
 
 enum set_aside { ASIDE_NOT, ASIDE_CORRUPT, ASIDE_NEWER };
@@ -39,11 +38,21 @@ struct opened {
 struct database *database_open(
 	const char *directory, const struct database_plan *plan, struct opened *how);
 void database_close(struct database *d);               /* NULL is fine */
-const char *database_error(const struct database *d);  /* of the last failure */
+const char *database_error(const struct database *d);  /* of the last failure; "" since a commit */
+int database_failure(const struct database *d);        /* the same as -errno; 0 */
 int64_t database_bytes(const struct database *d);      /* in use, without free pages */
 int64_t database_disk_bytes(const struct database *d); /* of the files as they are, WAL included */
+/* It was found corrupt: database_close() sets it aside. */
+bool database_is_corrupt(const struct database *d);
 /* Gives free pages and the WAL back to the file system. */
 void database_shrink(struct database *d);
+/* The file may grow to max_bytes from now on; free pages above that are given back. */
+void database_limit(struct database *d, int64_t max_bytes);
+/* What the WAL of a file of max_bytes may take beside it, 1/8 within 256 KiB and 8 MiB, as long as
+ * no transaction changes more than a quarter of that. */
+int64_t database_wal_bytes(int64_t max_bytes);
+/* A file NAME.corrupt-* or NAME.newer-* lies there. */
+bool database_has_aside(const char *directory, const char *name);
 
 /* 0 or -errno: -ENOSPC, -EROFS, -EIO, -EILSEQ (the file is corrupt: it must be opened anew, which
  * sets it aside). */

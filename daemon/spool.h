@@ -32,8 +32,9 @@ struct spool_config {
 };
 
 /* Locks the directory and opens both databases in it. *holder: 0, or the pid of the other daemon
- * that holds the directory; then, or without memory, NULL. Before spool_start() the files can be
- * read by whoever has it. */
+ * that holds the directory (-1: not known); then, or without memory, NULL. A directory that cannot
+ * be used is no reason to stop: both files are NULL, spool_health() says why. Before spool_start()
+ * the files can be read by whoever has it. */
 struct spool *spool_open(const struct spool_config *c, struct mailbox *inbox, int *holder);
 struct spool_files *spool_files(struct spool *s);
 int spool_start(struct spool *s); /* 0 or -errno */

@@ -35,10 +35,13 @@ struct store_record {
 struct store *store_open(const char *directory, const char *boot, struct opened *how);
 void store_close(struct store *s); /* NULL is fine */
 const char *store_error(const struct store *s);
+int store_failure(const struct store *s);     /* the same as -errno; 0: none */
+bool store_is_corrupt(const struct store *s); /* close it: that sets it aside */
 /* All in one transaction. 0 or -errno (database.h); then nothing of it is on the disk. */
 int store_apply(struct store *s, const struct change *first);
 /* This boot's clock has been set: wall time = CLOCK_BOOTTIME + offset_ms. 0 or -errno. */
 int store_synced(struct store *s, int64_t offset_ms);
+bool store_is_synced(const struct store *s, int64_t *offset_ms);
 /* An archiver has all of this topic and epoch up to seq. The number of records forgotten, or
  * -errno. */
 int64_t store_forget_upto(struct store *s, const char *topic, const char *epoch, uint64_t seq);

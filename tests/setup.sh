@@ -4,7 +4,7 @@
 # Asks for root (sudo) only if something is missing.
 set -eu
 
-build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev"
+build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev zlib1g-dev"
 demo="$build mosquitto"
 test="$demo mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema

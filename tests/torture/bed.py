@@ -175,6 +175,7 @@ class Bed:
         self.parts = []
         self.shim = shims.Shim(folder, folder / "spool")
         self.shim.sync(shims.SYNCED)
+        self.incident("sync", on=True)
         self.sim = self._add(Helper("sim.py", folder / "ledger.jsonl", "--machines", options.machines, "--buses",
                                     options.buses, "--seed", options.seed, log=folder / "sim.log"))
         self.broker = Broker(folder, free_port())

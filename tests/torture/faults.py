@@ -10,13 +10,14 @@ Fault = collections.namedtuple("Fault", "every lasts begin end")
 
 
 class Faults:
-    """kinds: which of KINDS; tick() lets happen what is due, mend() ends everything."""
+    """kinds: which of KINDS; each comes at least once in so many seconds. tick() lets happen what is
+    due, mend() ends everything."""
 
-    def __init__(self, bed, seed, kinds):
+    def __init__(self, bed, seed, kinds, seconds):
         self.bed = bed
         self.dice = {kind: random.Random(f"{seed}/{kind}") for kind in kinds}
         now = time.monotonic()
-        self.due = {kind: now + self.dice[kind].uniform(0.2, 1) * KINDS[kind].every for kind in kinds}
+        self.due = {kind: now + self.dice[kind].uniform(0.1, 0.9) * min(KINDS[kind].every, seconds) for kind in kinds}
         self.until = {}  # kinds that are going on
         self.count = collections.Counter()
 

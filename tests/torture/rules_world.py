@@ -184,7 +184,7 @@ def rule_steps(e):
         if i["what"] != "clock":
             continue
         step, offset, t = i["offset_ms"] - offset, i["offset_ms"], i["t"]
-        if not e.lived(t - 5, t + 5) or not any(a < t - 5 and t + 2 < b for a, b in spans):
+        if not e.lived(t - 3, t + 3) or not any(a < t - 5 and t + 2 < b for a, b in spans):
             continue
         found = [r for r in told if abs(r.body.get("step_ms", 0) - step) < FAR_MS]
         if not found:

@@ -51,7 +51,7 @@ def gap_reasons(options):
 
 def live(bed, options):
     """Faults until the time is over."""
-    faults = Faults(bed, options.seed, options.kinds)
+    faults = Faults(bed, options.seed, options.kinds, options.seconds)
     end, sampled = time.monotonic() + options.seconds, 0
     while (now := time.monotonic()) < end:
         faults.tick()

@@ -93,6 +93,10 @@ struct gateway {
 	struct retained availability, info, health;
 	const char *event_topic;
 	int64_t next_health_us, next_clock_us, next_checkpoint_us;
+	struct { /* clockwatch.c */
+		int fd;
+		int64_t lead_ms, next_us;
+	} clock;
 	struct health health_now;
 	struct bus_health *bus_health;
 	char *scratch; /* GATEWAY_SCRATCH bytes, for one payload at a time */
@@ -157,6 +161,16 @@ void journal_event(struct gateway *g, const char *topic, size_t len);
 void journal_settled(struct gateway *g, int64_t record); /* the broker has it */
 void journal_commit(struct gateway *g);                  /* at the end of each pass of the loop */
 bool journal_is_broken(const struct gateway *g);
+/* This boot's clock has been set: wall time = CLOCK_BOOTTIME + lead_ms. What waits is stamped anew,
+ * each record by lead_ms - stamp.offset_ms; delta_ms: the last step of it. */
+void journal_synced(struct gateway *g, int64_t delta_ms, int64_t lead_ms);
+
+/* ---- clockwatch.c: the clock is set, and what follows -----------------------------------------
+ */
+void clockwatch_init(struct gateway *g); /* before anything takes the time */
+void clockwatch_start(struct gateway *g);
+void clockwatch_tick(struct gateway *g, int64_t now_us);
+void clockwatch_stop(struct gateway *g);
 
 /* ---- remember.c: what survives a restart ----------------------------------------------------- */
 void remember_usage(struct gateway *g, struct machine *m);
@@ -224,7 +238,9 @@ void trouble_clear(struct gateway *g, const char *code);
 bool trouble_is_shown(const struct gateway *g, const char *code); /* its topic is filled */
 void trouble_recall(struct gateway *g);                           /* those of the former run */
 void trouble_remember(struct gateway *g);                         /* all that are known */
-void trouble_tick(struct gateway *g);                             /* once a second */
+/* The clock was set for the first time since the boot. */
+void trouble_clock_moved(struct gateway *g, const struct shift *by);
+void trouble_tick(struct gateway *g); /* once a second */
 void trouble_free(struct gateway *g);
 
 /* ---- health.c ------------------------------------------------------------------------------- */

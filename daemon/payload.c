@@ -333,6 +333,16 @@ payload_config_event(char *buf, size_t size, const struct envelope *e, const cha
 	return payload_finish(&j);
 }
 
+size_t
+payload_clock_event(char *buf, size_t size, const struct envelope *e, int64_t step_ms)
+{
+	struct json j;
+	payload_begin(&j, buf, size, e);
+	json_put_string(&j, "type", "clock");
+	json_put_int(&j, "step_ms", step_ms);
+	return payload_finish(&j);
+}
+
 /* ---- the gateway --------------------------------------------------------------------------- */
 
 size_t

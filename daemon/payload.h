@@ -71,6 +71,7 @@ size_t payload_gateway_info(char *buf, size_t size, const struct envelope *e,
 size_t payload_health(char *buf, size_t size, const struct envelope *e, const struct health *h);
 size_t payload_config_event(char *buf, size_t size, const struct envelope *e, const char *hash,
 	bool ok, const char *error);
+size_t payload_clock_event(char *buf, size_t size, const struct envelope *e, int64_t step_ms);
 size_t payload_alarm(char *buf, size_t size, const struct envelope *e, const struct alarm *a,
 	enum language language);
 /* `transition`: raised, cleared, changed, acked, suppressed. */

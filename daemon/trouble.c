@@ -15,6 +15,7 @@
 #include "daemon/log.h"
 
 #define BUS_FOR_MS 30000
+#define CLOCK_FOR_MS (10 * 60000)
 
 struct trouble {
 	struct trouble *next;
@@ -42,6 +43,14 @@ render(struct retained *r, char *buf, size_t size)
 	return payload_alarm(buf, size, &e, &t->alarm, t->gateway->config->language);
 }
 
+static int64_t
+delay_ms(const char *code)
+{
+	if (strcmp(code, "clock") == 0)
+		return CLOCK_FOR_MS;
+	return strncmp(code, "bus-", 4) == 0 ? BUS_FOR_MS : 0;
+}
+
 static struct trouble *
 create(struct gateway *g, const char *code)
 {
@@ -53,7 +62,7 @@ create(struct gateway *g, const char *code)
 	t->gateway = g;
 	t->alarm.spec = (struct alarm_spec){.code = t->code,
 		.severity = words->severity,
-		.for_ms = strncmp(code, "bus-", 4) == 0 ? BUS_FOR_MS : 0,
+		.for_ms = delay_ms(code),
 		.hits = 1,
 		.text = words->text,
 		.hint = words->hint};
@@ -159,6 +168,15 @@ recall(void *arg, const char *key, const char *text)
 	alarm_restore(&t->alarm, &life, clock_now());
 	if (life.active || !alarm_is_past(&t->alarm, clock_now()))
 		outbox_add(g->outbox, &t->retained);
+}
+
+void
+trouble_clock_moved(struct gateway *g, const struct shift *by)
+{
+	for (struct trouble *t = g->troubles; t; t = t->next) {
+		alarm_clock_moved(&t->alarm, by);
+		outbox_mark(g->outbox, &t->retained);
+	}
 }
 
 void

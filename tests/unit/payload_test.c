@@ -74,6 +74,14 @@ test_telemetry(void **state)
 }
 
 static void
+test_clock_event(void **state)
+{
+	(void)state;
+	CHECK(NUMBERED "\"type\":\"clock\",\"step_ms\":-1500}",
+		payload_clock_event(buf, size, &numbered, -1500));
+}
+
+static void
 test_numbers(void **state)
 {
 	static const struct {
@@ -388,6 +396,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_telemetry),
+		TEST(test_clock_event),
 		TEST(test_numbers),
 		TEST(test_silence),
 		TEST(test_info),

@@ -9,6 +9,7 @@ import bisect
 import collections
 import json
 
+MEMORY_S = 12  # a database that failed is tried again after 10 s
 ENVELOPE = ("v", "ts", "clock", "gw", "epoch", "seq")
 Key = collections.namedtuple("Key", "topic gw epoch seq")
 
@@ -30,6 +31,9 @@ class Evidence:
         self.incidents = sorted(incidents, key=lambda i: i["t"])
         self.memory, self.retained = list(memory), retained
         self.end = max((i["t"] for i in self.incidents if i["what"] == "drained"), default=float("inf"))
+        self.steps = [(float("-inf"), 0)] + [(i["t"], i["offset_ms"]) for i in self.incidents if i["what"] == "clock"]
+        deaths = [(d, self.was_broken(d)) for d in self.kills() + self.times("daemon-stop")]
+        self._blind = [(since - 2, d + 2) for d, since in deaths if since is not None]
         self._read_ledger(ledger)
         self._read_deliveries(deliveries)
         self.received = {(m["topic"], m["payload"]) for m in subscriber if not m["retain"]}
@@ -146,17 +150,31 @@ class Evidence:
     def lived(self, begin, end):
         return any(a <= begin and end <= b for a, b in self.lives())
 
+    def kills(self):
+        """When the daemon ended without a word."""
+        return self.times("daemon-kill", "daemon-ended")
+
+    def was_broken(self, death):
+        """Since when the disk was, or could still be taken for, broken at that end of the daemon, or
+        None. A clean stop tries the disk once more."""
+        patience = MEMORY_S if death in self.kills() else 0
+        for a, b in self.spans("disk"):
+            if a <= death <= b + patience:
+                return a
+        return None
+
+    def blind(self, begin, end):
+        """Whether a life ended within that time while the disk was broken: what happened since it
+        broke was in memory only, told or not, and the daemon that followed knows nothing of it."""
+        return any(a < end and begin < b for a, b in self._blind)
+
     def is_silent(self, machine, begin, end):
         bus = self.meta["machines"][machine]
         return any(a < end and begin < b for a, b in self.silences[bus])
 
-    def offsets(self):
-        """(t, offset_ms) of the daemon's clock, from the start on."""
-        return [(float("-inf"), 0)] + [(i["t"], i["offset_ms"]) for i in self.incidents if i["what"] == "clock"]
-
     def offset(self, t):
-        steps = self.offsets()
-        return steps[bisect.bisect_right([s[0] for s in steps], t) - 1][1]
+        """How far the daemon's clock was off then, ms."""
+        return self.steps[bisect.bisect_right(self.steps, (t, float("inf"))) - 1][1]
 
     def story(self, t, before=6, after=2):
         """What happened around then, in words."""

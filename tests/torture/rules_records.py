@@ -4,7 +4,6 @@ import bisect
 import collections
 
 EVENTS = ("event", "job", "gap")  # last levels of topics that must not lose anything
-MEMORY_MARGIN_S = 12  # a database that failed is tried again after 10 s
 STATED_S = 2.4        # older than 1 s is committed once a second, and that takes its moment
 SLOW_S = 5.0          # … more on a disk that is slow
 
@@ -102,7 +101,7 @@ def rule_gaps(e):
     streams = e.streams()
     for stream, gaps in gaps_of(e).items():
         numbers = streams.get(stream, [])
-        taken = []
+        taken, restarts = [], set()
         for gap in gaps:
             a, b, count, reason = (gap.body.get(k) for k in ("from_seq", "to_seq", "count", "reason"))
             about = f"{name(stream)} {a}..{b} {reason}"
@@ -111,6 +110,9 @@ def rule_gaps(e):
                 continue
             inside = numbers[bisect.bisect_left(numbers, a):bisect.bisect_right(numbers, b)]
             if reason == "restart":
+                if b in restarts:
+                    yield "gap twice", about, gap.t, "announced before"
+                restarts.add(b)
                 yield from _restart_gap(e, stream, gap, about, inside)
                 continue
             if inside:
@@ -129,18 +131,10 @@ def _restart_gap(e, stream, gap, about, inside):
         yield "gap count", about, gap.t, "a restart cannot know how many"
     if inside and inside[-1] == gap.body["to_seq"]:
         yield "gap too wide", about, gap.t, f"its last, {inside[-1]}, was delivered"
-    if not any(k < gap.t for k in e.times("daemon-kill")):
+    if not any(k < gap.t for k in e.kills()):
         yield "gap reason", about, gap.t, "there was no unclean stop"
-    if stream[0].rsplit("/", 1)[1] in EVENTS and not any(was_broken(e, k) for k in e.times("daemon-kill")):
+    if stream[0].rsplit("/", 1)[1] in EVENTS and not any(e.was_broken(k) is not None for k in e.kills()):
         yield "event lost", about, gap.t, f"given up, and no kill came while the disk was broken: {e.story(gap.t)}"
-
-
-def was_broken(e, kill):
-    """The disk was, or could still be taken for, broken at that kill; since when."""
-    for a, b in e.spans("disk"):
-        if a <= kill <= b + MEMORY_MARGIN_S:
-            return a
-    return None
 
 
 # ---- readings ----------------------------------------------------------------------------------
@@ -160,15 +154,15 @@ def delivered_readings(e):
 
 
 def excused_by_kill(e, t):
-    """The seconds between a reading and the kill that may have taken it, or None."""
-    slow = e.spans("slow-disk")
-    for kill in e.times("daemon-kill"):
-        if t > kill:
+    """The seconds between a reading and the end of the daemon that may have taken it, or None."""
+    slow, kills = e.spans("slow-disk"), e.kills()
+    for death in sorted(kills + e.times("daemon-stop")):
+        if t > death:
             continue
-        window = STATED_S + (SLOW_S if any(a <= kill and t <= b for a, b in slow) else 0)
-        broken = was_broken(e, kill)
-        if t >= kill - window or (broken is not None and t >= broken - window):
-            return kill - t
+        window = (STATED_S if death in kills else 0) + (SLOW_S if any(a <= death and t <= b for a, b in slow) else 0)
+        broken = e.was_broken(death)
+        if death in kills and t >= death - window or broken is not None and t >= broken - STATED_S - window:
+            return death - t
         return None
     return None
 

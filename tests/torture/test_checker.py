@@ -176,6 +176,16 @@ def spoil_gap_twice(run):
                     reason="write-error")
 
 
+def spoil_restart_gap_twice(run):
+    _, body = run.find("g/gap", topic="machines/m1/telemetry")
+    run.publish(71, "gateways/g/gap", **{k: body[k] for k in ("topic", "of_epoch", "from_seq", "to_seq", "count", "reason")})
+
+
+def spoil_lost_by_a_clean_stop(run):
+    """It has time to write everything down."""
+    run.incidents[2]["what"], run.incidents[2]["code"], run.incidents[2]["seconds"] = "daemon-stop", 0, 0.1
+
+
 def spoil_event_given_up(run):
     """A gap does not excuse the loss of an event."""
     run.drop("m1/event", seq=1)
@@ -288,6 +298,10 @@ def spoil_subscriber(run):
     run.received = [r for r in run.received if not r["topic"].endswith("m1/job")]
 
 
+def spoil_everything(run):
+    run.tries.clear()
+
+
 def spoil_payload(run):
     run.post(50, "machines/m1/event", "{not json")
 
@@ -297,14 +311,14 @@ WANTED = {
     spoil_reading_without_number: "telemetry lost", spoil_more_than_the_second: "telemetry lost",
     spoil_no_gap_after_restart: "hole", spoil_gap_over_delivered: "gap too wide", spoil_restart_gap_too_long: "gap too wide",
     spoil_restart_gap_counts: "gap count", spoil_gap_count: "gap count", spoil_gap_reason: "gap reason",
-    spoil_gap_twice: "gap twice", spoil_event_given_up: "event lost", spoil_two_contents: "two contents",
+    spoil_gap_twice: "gap twice", spoil_restart_gap_twice: "gap twice", spoil_lost_by_a_clean_stop: "telemetry lost", spoil_event_given_up: "event lost", spoil_two_contents: "two contents",
     spoil_two_names: "two names", spoil_order: "order", spoil_job_without_end: "job ended", spoil_job_ends_twice: "job ended",
     spoil_job_missing: "job missing", spoil_job_without_work: "job without work", spoil_job_duration: "job duration",
     spoil_alarm_raised_twice: "alarm twice", spoil_alarm_not_cleared: "alarm not cleared", spoil_alarm_missing: "alarm missing",
     spoil_stale_alarm_topic: "retained stale", spoil_active_alarm: "retained untrue", spoil_stray_topic: "retained stray",
     spoil_retained_missing: "retained missing", spoil_offline: "retained untrue", spoil_usage: "usage", spoil_stamp: "stamp",
     spoil_step_untold: "step", spoil_memory: "memory", spoil_daemon_ended: "daemon", spoil_slow_stop: "daemon",
-    spoil_never_drained: "drain", spoil_subscriber: "subscriber", spoil_payload: "payload",
+    spoil_never_drained: "drain", spoil_subscriber: "subscriber", spoil_payload: "payload", spoil_everything: "empty",
 }
 
 

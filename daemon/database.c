@@ -45,11 +45,15 @@ struct database {
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
+/* What the system said; SQLite does not note it for each failed write. */
 static int
 system_error(struct database *d)
 {
-	int e = d->db ? sqlite3_system_errno(d->db) : 0;
-	return e == EFBIG || e == EDQUOT ? ENOSPC : e;
+	int now = errno, noted = d->db ? sqlite3_system_errno(d->db) : 0;
+	int e = noted ? noted : now;
+	if (e == EFBIG || e == EDQUOT)
+		return ENOSPC;
+	return noted || e == ENOSPC ? e : 0;
 }
 
 static int
@@ -247,8 +251,9 @@ set_up(struct database *d, const struct database_plan *plan)
 	int64_t wal = database_wal_bytes(plan->max_bytes);
 	sqlite3_extended_result_codes(d->db, 1);
 	snprintf(sql, sizeof(sql),
+		"PRAGMA locking_mode = EXCLUSIVE;" /* before anything is read */
 		"PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;"
-		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+		"PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = %s; PRAGMA journal_size_limit = %lld;"
 		"PRAGMA wal_autocheckpoint = %lld; PRAGMA temp_store = MEMORY;"
 		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF",
@@ -259,17 +264,22 @@ set_up(struct database *d, const struct database_plan *plan)
 	return rc;
 }
 
-/* What is there must be writable by us and no directory. */
+/* May we write it, or begin it? SQLite would open it for reading only, or say less clearly why
+ * not. */
 static int
 look(struct database *d)
 {
 	struct stat st;
-	if (stat(d->path, &st) != 0)
-		return errno == ENOENT ? 0 : failed_errno(d, errno);
-	if (!S_ISREG(st.st_mode))
+	bool there = stat(d->path, &st) == 0;
+	if (!there && errno != ENOENT)
+		return failed_errno(d, errno);
+	if (there && !S_ISREG(st.st_mode))
 		return failed_errno(d, S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
-	return faccessat(AT_FDCWD, d->path, R_OK | W_OK, AT_EACCESS) == 0 ? 0
-									  : failed_errno(d, errno);
+	if (there && faccessat(AT_FDCWD, d->path, R_OK | W_OK, AT_EACCESS) != 0)
+		return failed_errno(d, errno);
+	if (faccessat(AT_FDCWD, d->directory, W_OK | X_OK, AT_EACCESS) != 0)
+		return failed_errno(d, errno);
+	return 0;
 }
 
 static int

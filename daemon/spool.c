@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/join.h"
 
 #define RETRY_US 10000000LL
 #define LOOK_US 60000000LL /* how often somebody may have removed a file that was set aside */
@@ -367,18 +367,10 @@ spool_stop(struct spool *s, int64_t deadline_us)
 		return true;
 	atomic_store(&s->stop, true);
 	wake(s);
-	do {
-		struct timespec ts;
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_nsec += 50000000;
-		ts.tv_sec += ts.tv_nsec / 1000000000;
-		ts.tv_nsec %= 1000000000;
-		if (pthread_timedjoin_np(s->thread, NULL, &ts) == 0) {
-			s->running = false;
-			return true;
-		}
-	} while (clock_mono_us() < deadline_us);
-	return false;
+	if (!join_until(s->thread, deadline_us))
+		return false;
+	s->running = false;
+	return true;
 }
 
 void

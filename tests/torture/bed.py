@@ -120,11 +120,14 @@ class Daemon:
         self.log.flush()
         stream.close()
 
-    def kill(self):
+    def kill(self, kept=None):
+        """kill -9; with `kept` the power goes, too, and so much of what was not synced is kept."""
         self.bed.sample()
         self.process.kill()
-        self.bed.incident("daemon-kill")
+        self.bed.incident("daemon-kill", power=kept is not None)
         self.process.wait()
+        if kept is not None:
+            self.bed.incident("power", undone=self.bed.shim.cut_power(kept))
 
     def stop(self, timeout=10):
         self.bed.sample()
@@ -176,6 +179,8 @@ class Bed:
         self.shim = shims.Shim(folder, folder / "spool")
         self.shim.sync(shims.SYNCED)
         self.incident("sync", on=True)
+        if "power" in options.kinds:
+            self.shim.remember_writes(folder / "undo")
         self.sim = self._add(Helper("sim.py", folder / "ledger.jsonl", "--machines", options.machines, "--buses",
                                     options.buses, "--seed", options.seed, log=folder / "sim.log"))
         self.broker = Broker(folder, free_port())
@@ -278,11 +283,12 @@ class Bed:
         return float(found.group(1)) if found else None
 
     def is_settled(self):
-        """Everything idle, no alarm active: as a newcomer reads it."""
+        """Everything idle, no alarm active (but one that flaps, for 5 minutes): as a newcomer reads it."""
         kept = {t.split("/", 2)[2]: p for t, p in read_retained(self.broker.port)["topics"].items()}
+        alarms = [json.loads(p) for t, p in kept.items() if "/alarm/" in t]
         states = [json.loads(kept.get(f"machines/{m}/state", "{}")) for m in self.machines()]
         return (all(s.get("state") == "idle" and s.get("job") is None and not s.get("alarms") for s in states)
-                and not any(json.loads(p)["active"] for t, p in kept.items() if "/alarm/" in t))
+                and not any(a["active"] and not a["flapping"] for a in alarms))
 
     def is_drained(self):
         return self.gauge("spool_records") == 0 and self.gauge("mqtt_in_flight") == 0

@@ -63,6 +63,13 @@ def kill_daemon(bed, _dice):
     return True
 
 
+def cut_power(bed, dice):
+    if not bed.daemon.running():
+        return False
+    bed.daemon.kill(kept=dice.choice((0, 0, dice.random())))
+    return True
+
+
 def stop_daemon(bed, _dice):
     if not bed.daemon.running():
         return False
@@ -214,9 +221,10 @@ def annoy_devices(bed, dice):
         bed.incident("device-silent", bus=bus)
 
 
-DAEMON = ("kill", "stop", "fsize")
+DAEMON = ("kill", "power", "stop", "fsize")
 KINDS = {
     "kill": Fault(12, (0, 2), kill_daemon, start_daemon),
+    "power": Fault(40, (0, 2), cut_power, start_daemon),
     "stop": Fault(45, (0, 2), stop_daemon, start_daemon),
     "broker": Fault(25, (0.2, 5), kill_broker, start_broker),
     "cut": Fault(12, (0, 4), cut, open_again),

@@ -69,7 +69,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--machines", type=int, default=10)
     parser.add_argument("--interval", default="1s")
-    parser.set_defaults(buses=2, seed=1, spool_size="2GiB", rss_limit=48)
+    parser.set_defaults(kinds=[], buses=2, seed=1, spool_size="2GiB", rss_limit=48)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="torture-rest-"))
     bed = beds.Bed(folder, options)

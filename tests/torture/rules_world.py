@@ -148,10 +148,10 @@ def _truth(e, kept, t):
             yield "retained stray", topic, t, "no such machine"
         if part[2:3] == ["alarm"]:
             body = json.loads(payload)
-            if body["active"]:
+            if body["active"] and not body["suppressed_by"]:
+                alarms[part[1]].add(body["code"])
+            if body["active"] and not body.get("flapping"):
                 yield "retained untrue", topic, t, f"active, though everything is calm and works: {payload[:200]}"
-                if not body["suppressed_by"]:
-                    alarms[part[1]].add(body["code"])
     started = {m: [told["started"][0] for told in jobs.values() if told["started"]] for m, jobs in jobs_of(e).items()}
     for machine in e.meta["machines"]:
         state = json.loads(kept.get(f"machines/{machine}/state", "{}"))

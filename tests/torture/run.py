@@ -55,7 +55,7 @@ def live(bed, options):
     end, sampled = time.monotonic() + options.seconds, 0
     while (now := time.monotonic()) < end:
         faults.tick()
-        if not bed.daemon.running() and not {"kill", "stop"} & set(faults.until):
+        if not bed.daemon.running() and not {"kill", "power", "stop"} & set(faults.until):
             bed.incident("daemon-ended", code=bed.daemon.process.returncode)
             bed.daemon.start()
         if now - sampled > SAMPLE_S:

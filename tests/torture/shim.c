@@ -3,8 +3,9 @@
  *
  * TORTURE_CONTROL names a file of int64_t words that both sides map (shim.py has the same list):
  * the harness writes what is to go wrong, the shim writes what it saw. TORTURE_SPOOL is the folder
- * whose files have the bad disk. TORTURE_STEPS is a FIFO: it stands for a timer of
- * TFD_TIMER_CANCEL_ON_SET, and a byte in it is a step of the clock.
+ * whose files have the bad disk. TORTURE_UNDO, if set, is a folder for what the power is to take:
+ * for each file, by its inode, what its writes since the last sync replaced. TORTURE_STEPS is a
+ * FIFO: it stands for a timer of TFD_TIMER_CANCEL_ON_SET, and a byte in it is a step of the clock.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -140,6 +141,50 @@ fails(int op)
 	return true;
 }
 
+struct undo {
+	int64_t at, n, size; /* n bytes follow, which stood there; size of the file */
+};
+
+static int
+undo_file(int fd, struct stat *st, int flags)
+{
+	char path[PATH_MAX];
+	const char *dir = getenv("TORTURE_UNDO");
+	if (!dir || syscall(SYS_fstat, fd, st) != 0)
+		return -1;
+	snprintf(path, sizeof path, "%s/%llu", dir, (unsigned long long)st->st_ino);
+	return (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC | flags, 0600);
+}
+
+/* Before n bytes at `at` become others. */
+static void
+remember(int fd, off64_t at, size_t n)
+{
+	struct stat st;
+	int undo = undo_file(fd, &st, O_CREAT | O_APPEND);
+	if (undo < 0)
+		return;
+	off64_t left = st.st_size > at ? st.st_size - at : 0;
+	struct undo u = {.at = at, .n = (off64_t)n < left ? (off64_t)n : left, .size = st.st_size};
+	char *block = malloc(sizeof u + (size_t)u.n);
+	if (block) {
+		memcpy(block, &u, sizeof u);
+		if (REAL(pread64)(fd, block + sizeof u, (size_t)u.n, at) == u.n)
+			syscall(SYS_write, undo, block, sizeof u + (size_t)u.n);
+		free(block);
+	}
+	syscall(SYS_close, undo);
+}
+
+static void
+forget(int fd)
+{
+	struct stat st;
+	int undo = undo_file(fd, &st, O_TRUNC);
+	if (undo >= 0)
+		syscall(SYS_close, undo);
+}
+
 static ssize_t
 count(ssize_t n)
 {
@@ -163,7 +208,10 @@ pwrite64(int fd, const void *data, size_t n, off64_t at)
 {
 	if (!is_ours(fd))
 		return REAL(pwrite64)(fd, data, n, at);
-	return fails(OP_WRITE) ? -1 : count(REAL(pwrite64)(fd, data, n, at));
+	if (fails(OP_WRITE))
+		return -1;
+	remember(fd, at, n);
+	return count(REAL(pwrite64)(fd, data, n, at));
 }
 
 ssize_t
@@ -192,7 +240,10 @@ sync_file(int fd, int (*real)(int))
 	if (!is_ours(fd))
 		return real(fd);
 	control[SYNCS]++;
-	return fails(OP_SYNC) ? -1 : real(fd);
+	if (fails(OP_SYNC) || real(fd) != 0)
+		return -1;
+	forget(fd);
+	return 0;
 }
 
 int
@@ -210,7 +261,12 @@ fdatasync(int fd)
 int
 ftruncate64(int fd, off64_t size)
 {
-	return is_ours(fd) && fails(OP_TRUNCATE) ? -1 : REAL(ftruncate64)(fd, size);
+	if (!is_ours(fd))
+		return REAL(ftruncate64)(fd, size);
+	if (fails(OP_TRUNCATE))
+		return -1;
+	remember(fd, size, INT32_MAX);
+	return REAL(ftruncate64)(fd, size);
 }
 
 int

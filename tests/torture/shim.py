@@ -17,6 +17,7 @@ REAL, SYNCED, UNSYNCED = 0, 1, 2
 class Shim:
     def __init__(self, folder, spool):
         self.spool, self.path, self.fifo = spool, folder / "control.words", folder / "steps.fifo"
+        self.undo = None  # see remember_writes()
         self.path.write_bytes(bytes(SIZE))
         os.mkfifo(self.fifo)
         with open(self.path, "r+b") as f:
@@ -31,7 +32,8 @@ class Shim:
     def env(self, library):
         """The environment of a program with this disk and clock."""
         asan = os.environ.get("ASAN_OPTIONS", "")
-        return {**os.environ, "LD_PRELOAD": str(library), "TORTURE_CONTROL": str(self.path),
+        undo = {"TORTURE_UNDO": str(self.undo)} if self.undo else {}
+        return {**os.environ, **undo, "LD_PRELOAD": str(library), "TORTURE_CONTROL": str(self.path),
                 "TORTURE_SPOOL": str(self.spool), "TORTURE_STEPS": str(self.fifo),
                 "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0"}
 
@@ -48,6 +50,33 @@ class Shim:
 
     def slow(self, ms):
         self["delay_ms"] = ms
+
+    def remember_writes(self, folder):
+        """For cut_power(), of programs that start from now on."""
+        self.undo = folder
+        folder.mkdir()
+
+    def cut_power(self, kept):
+        """The program has just been killed: of the writes since each file's last sync only this
+        part, the first ones, had reached the disk. The number of writes undone."""
+        files, undone = {f.stat().st_ino: f for f in self.spool.iterdir()}, 0
+        for journal in self.undo.iterdir():
+            data, entries = journal.read_bytes(), []
+            while len(data) >= 24:
+                at, n, size = struct.unpack_from("qqq", data)
+                entries.append((at, data[24:24 + n], size, len(data) >= 24 + n))
+                data = data[24 + n:]
+            journal.unlink()
+            file = files.get(int(journal.name))
+            if file is None:
+                continue
+            with open(file, "r+b") as f:
+                for at, old, size, whole in reversed(entries[int(len(entries) * kept):]):
+                    if whole:  # else it was killed before it wrote
+                        os.pwrite(f.fileno(), old, at)
+                        os.ftruncate(f.fileno(), size)
+                        undone += 1
+        return undone
 
     def step(self, ms):
         """The clock jumps by so much; who has a timer on it is told."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The shim under SQLite and libc, as they are under the daemon."""
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -95,3 +96,19 @@ def test_synchronised_or_not(shim):
     assert run(shim, program) == "False 5"
 
 
+
+
+def test_the_power_takes_what_was_not_synced(shim, tmp_path):
+    """SQLite comes back from it with all that it committed with a sync, and nothing of the rest."""
+    shim.remember_writes(tmp_path / "undo")
+    program = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1] + "/t.db", isolation_level=None)
+db.execute("PRAGMA locking_mode=EXCLUSIVE"); db.execute("PRAGMA journal_mode=WAL"); db.execute("PRAGMA synchronous=FULL")
+db.execute("CREATE TABLE t(x)"); db.execute("INSERT INTO t VALUES('synced')")
+db.execute("PRAGMA synchronous=NORMAL"); db.execute("INSERT INTO t VALUES('not')")
+os.kill(os.getpid(), 9)
+"""
+    run(shim, program, shim.spool)
+    assert shim.cut_power(0) >= 1
+    assert sqlite3.connect(shim.spool / "t.db").execute("SELECT x FROM t").fetchall() == [("synced",)]

@@ -156,6 +156,13 @@ json_put_string(struct json *j, const char *key, const char *s)
 }
 
 void
+json_put_text(struct json *j, const char *key, const char *text, size_t len)
+{
+	lead(j, key);
+	put(j, text, len);
+}
+
+void
 json_put_int(struct json *j, const char *key, int64_t i)
 {
 	lead(j, key);

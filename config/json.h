@@ -30,6 +30,8 @@ void json_put_real(struct json *j, const char *key, double d, int decimals); /* 
 void json_put_bool(struct json *j, const char *key, bool b);
 void json_put_null(struct json *j, const char *key);
 void json_put_value(struct json *j, const char *key, const struct value *v); /* none: null */
+/* JSON that is ready. */
+void json_put_text(struct json *j, const char *key, const char *text, size_t len);
 /* Ends the text with NUL. Its length, or 0 if it did not fit. */
 size_t json_end(struct json *j);
 

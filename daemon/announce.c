@@ -168,8 +168,7 @@ announce_gateway(struct gateway *g)
 	g->health = (struct retained){.topic = gateway_topic(g, "gateways/%s/health", id),
 		.json = true,
 		.render = health_render};
-	g->event_topic = gateway_topic(g, "gateways/%s/event", id);
-	if (!g->availability.topic || !g->info.topic || !g->health.topic || !g->event_topic)
+	if (!g->availability.topic || !g->info.topic || !g->health.topic)
 		return -ENOMEM;
 	outbox_add(g->outbox, &g->availability);
 	outbox_add(g->outbox, &g->info);

@@ -50,7 +50,7 @@ care_set_usage(
 	if (rc < 0)
 		return rc;
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
-	journal_event(g, m->event_topic,
+	journal_event(g, m->event_topic, &e,
 		payload_counters_event(g->scratch, GATEWAY_SCRATCH, &e, field, was, value, note));
 	log_info("%s: %s of %s set from %g to %g", m->config->id, field, m->config->asset, was,
 		value);

@@ -53,7 +53,7 @@ follow_first_sync(struct gateway *g, int64_t step_ms)
 {
 	if (step_ms)
 		move_times(g, step_ms);
-	journal_synced(g, step_ms, g->clock.lead_ms);
+	journal_synced(g, g->clock.lead_ms);
 	outbox_mark(g->outbox, &g->info);
 	for (size_t i = 0; i < g->n_machines; i++)
 		show_machine(g, g->machines[i]);
@@ -76,8 +76,8 @@ static void
 tell_step(struct gateway *g, int64_t step_ms)
 {
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
-	journal_event(
-		g, g->event_topic, payload_clock_event(g->scratch, GATEWAY_SCRATCH, &e, step_ms));
+	journal_event(g, g->event_topic, &e,
+		payload_clock_event(g->scratch, GATEWAY_SCRATCH, &e, step_ms));
 	log_info("clock: set by %+.3f s", (double)step_ms / 1000);
 }
 
@@ -139,7 +139,7 @@ clockwatch_start(struct gateway *g)
 		g->clock.fd = -1;
 	}
 	if (clock_state() != CLOCK_UNSYNCED) /* a former run of this boot did not know yet */
-		journal_synced(g, 0, g->clock.lead_ms);
+		journal_synced(g, g->clock.lead_ms);
 	clockwatch_tick(g, clock_mono_us());
 }
 

@@ -50,7 +50,7 @@ follow_alarm(void *arg, struct alarm *a, unsigned bits)
 		if (!(bits & transitions[i].bit))
 			continue;
 		struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
-		journal_event(g, m->event_topic,
+		journal_event(g, m->event_topic, &e,
 			payload_alarm_event(
 				g->scratch, GATEWAY_SCRATCH, &e, a, transitions[i].word));
 		log_alarm(g, m, a, transitions[i].word);
@@ -67,7 +67,7 @@ send_job(struct gateway *g, struct machine *m, const struct job *job)
 {
 	int64_t ts_ms = job->result == END_NONE ? job->started_ms : job->ended_ms;
 	struct envelope e = gateway_numbered(g, ts_ms, m->job_topic);
-	journal_event(g, m->job_topic,
+	journal_event(g, m->job_topic, &e,
 		payload_job(g->scratch, GATEWAY_SCRATCH, &e, job, m->config->asset));
 	if (job->result == END_NONE)
 		log_info("%s: job %s started", m->config->id, job->id);
@@ -115,7 +115,7 @@ send_state_event(struct gateway *g, struct machine *m, const char *from)
 	char reason[256];
 	struct envelope e = gateway_numbered(g, m->since_ms, m->event_topic);
 	machine_reason(m, reason, sizeof(reason));
-	journal_event(g, m->event_topic,
+	journal_event(g, m->event_topic, &e,
 		payload_state_event(
 			g->scratch, GATEWAY_SCRATCH, &e, from, machine_state(m), reason));
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "config/hint.h"
 #include "daemon/clock.h"
@@ -17,9 +16,9 @@
 #define LIVE_BYTES (8u * 1024 * 1024)
 #define EVENT_BYTES (4u * 1024 * 1024)
 #define MQTT311 "mqtt311"
-#define STOP_US 4500000LL    /* of the 5 s that a stop may take */
+#define STOP_US 4700000LL    /* of the 5 s that a stop may take */
+#define DISK_US 4000000LL    /* then the disk gets the rest */
 #define GOODBYE_US 1500000LL /* for what still waits and for `offline` */
-#define CLOCK_EVERY_US 5000000LL
 
 /* ---- names --------------------------------------------------------------------------------- */
 
@@ -32,10 +31,10 @@ gateway_intern(struct gateway *g, const char *topic)
 	struct topic *t = malloc(sizeof(*t) + strlen(topic) + 1);
 	if (!t)
 		return NULL;
+	*t = (struct topic){.next = g->topics};
 	strcpy(t->text, topic);
-	t->seq = 0;
-	t->next = g->topics;
 	g->topics = t;
+	numbers_recall(g, t);
 	return t->text;
 }
 
@@ -76,8 +75,6 @@ gateway_find_machine(const struct gateway *g, const char *id)
 	return NULL;
 }
 
-/* ---- events -------------------------------------------------------------------------------- */
-
 /* ---- readings ------------------------------------------------------------------------------ */
 
 static void
@@ -113,7 +110,7 @@ publish_reading(struct gateway *g, struct source *s, const struct reading *r,
 		len = payload_telemetry(g->scratch, GATEWAY_SCRATCH, &e, s, r, points);
 	else
 		len = payload_silence(g->scratch, GATEWAY_SCRATCH, &e, s);
-	outbox_append(g->outbox, LANE_LIVE, m->telemetry_topic, g->scratch, len);
+	replay_telemetry(g, m->telemetry_topic, &e, len);
 }
 
 static void
@@ -175,6 +172,7 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 		trouble_raise(g, MQTT311);
 	else
 		trouble_clear(g, MQTT311);
+	replay_connected(g, now_us);
 	outbox_connected(g->outbox, window);
 	inbound_connected(g, now_us);
 	health_changed(g);
@@ -230,9 +228,46 @@ on_message(struct gateway *g, struct message *m, int64_t now_us)
 static void
 pump(struct gateway *g, int64_t now_us)
 {
+	replay_pump(g, now_us);
 	journal_commit(g); /* first: nothing is told that is not on the disk */
 	outbox_pump(g->outbox, now_us);
 	uplink_flush(g->uplink);
+}
+
+static void
+take_mail(struct gateway *g, struct mail *mail, int64_t now_us)
+{
+	struct spool_job *job;
+	switch (mail->kind) {
+	case MAIL_READING:
+		on_reading(g, (struct poll_mail *)mail, now_us);
+		break;
+	case MAIL_POLLSET:
+		reload_pollset_returned(g, (struct pollset *)mail);
+		break;
+	case MAIL_JOB:
+		control_job_done(g, (struct line_job *)mail);
+		break;
+	case MAIL_MESSAGE:
+		on_message(g, (struct message *)mail, now_us);
+		break;
+	case MAIL_UPLINK:
+		on_uplink(g, (struct uplink_event *)mail, now_us);
+		break;
+	case MAIL_SPOOL:
+		job = (struct spool_job *)mail;
+		job->done(g, job);
+		break;
+	}
+}
+
+static void
+take_all_mail(struct gateway *g, int64_t now_us)
+{
+	for (struct mail *mail = mailbox_take(&g->inbox), *next; mail; mail = next) {
+		next = mail->next;
+		take_mail(g, mail, now_us);
+	}
 }
 
 void
@@ -240,26 +275,7 @@ gateway_mail(void *arg)
 {
 	struct gateway *g = arg;
 	int64_t now_us = clock_mono_us();
-	for (struct mail *mail = mailbox_take(&g->inbox), *next; mail; mail = next) {
-		next = mail->next;
-		switch (mail->kind) {
-		case MAIL_READING:
-			on_reading(g, (struct poll_mail *)mail, now_us);
-			break;
-		case MAIL_POLLSET:
-			reload_pollset_returned(g, (struct pollset *)mail);
-			break;
-		case MAIL_JOB:
-			control_job_done(g, (struct line_job *)mail);
-			break;
-		case MAIL_MESSAGE:
-			on_message(g, (struct message *)mail, now_us);
-			break;
-		case MAIL_UPLINK:
-			on_uplink(g, (struct uplink_event *)mail, now_us);
-			break;
-		}
-	}
+	take_all_mail(g, now_us);
 	pump(g, now_us);
 }
 
@@ -277,9 +293,12 @@ send_message(void *arg, struct message *m)
 }
 
 static void
-on_settled(void *arg, int64_t record)
+on_ended(void *arg, const struct message *m, enum message_end how)
 {
-	journal_settled(arg, record);
+	if (m->lane == LANE_EVENT)
+		journal_ended(arg, m, how);
+	else
+		replay_ended(arg, m, how);
 }
 
 static void
@@ -335,19 +354,6 @@ tick_machines(struct gateway *g, int64_t now_us)
 }
 
 static void
-tick_clock(struct gateway *g, int64_t now_us)
-{
-	enum clock_state before = clock_state();
-	if (now_us < g->next_clock_us)
-		return;
-	g->next_clock_us = now_us + CLOCK_EVERY_US;
-	if (clock_update(g->config->clock) != before) {
-		log_info("clock: %s", clock_state_name(clock_state()));
-		health_changed(g);
-	}
-}
-
-static void
 tell_systemd(const struct gateway *g)
 {
 	size_t online = 0;
@@ -362,11 +368,14 @@ tick(void *arg)
 {
 	struct gateway *g = arg;
 	int64_t now_us = clock_mono_us();
-	tick_clock(g, now_us);
+	clockwatch_tick(g, now_us);
 	buswatch_tick(g);
 	tick_machines(g, now_us);
 	remember_tick(g, now_us);
 	inbound_tick(g, now_us);
+	journal_tick(g, now_us);
+	replay_tick(g, now_us);
+	numbers_tick(g, now_us);
 	trouble_tick(g);
 	health_tick(g, now_us);
 	reload_tick(g);
@@ -399,12 +408,8 @@ feed_watchdog(void *arg)
 /* ---- life ---------------------------------------------------------------------------------- */
 
 static void
-make_names(struct gateway *g)
+read_boot_id(struct gateway *g)
 {
-	uint32_t random;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		random = (uint32_t)clock_wall_ms();
-	snprintf(g->epoch, sizeof(g->epoch), "%08x", random);
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 	if (f && fgets(g->boot, sizeof(g->boot), f))
 		g->boot[strcspn(g->boot, "\n")] = '\0';
@@ -435,13 +440,22 @@ make_machines(struct gateway *g)
 	return 0;
 }
 
-static void
-open_state(struct gateway *g)
+/* The disk, and what is remembered there. */
+static int
+make_memory(struct gateway *g, int *holder)
 {
-	char error[256] = "";
-	g->state = state_open(g->config->spool_path, error, sizeof(error));
-	if (!g->state)
-		log_warning("nothing is remembered over a restart: %s", error);
+	struct spool_config c = {.directory = g->config->spool_path,
+		.boot = g->boot,
+		.max_bytes = g->config->spool_max_bytes};
+	g->spool = spool_open(&c, &g->inbox, holder);
+	if (!g->spool || journal_start(g) < 0 || replay_start(g) < 0)
+		return -1;
+	g->event_topic = gateway_topic(g, "gateways/%s/event", g->config->gateway);
+	g->gap_topic = gateway_topic(g, "gateways/%s/gap", g->config->gateway);
+	if (!g->event_topic || !g->gap_topic)
+		return -1;
+	numbers_start(g);
+	return 0;
 }
 
 static int
@@ -461,14 +475,14 @@ make_pollers(struct gateway *g)
 }
 
 struct gateway *
-gateway_create(struct config *config, const char *file, const char *profiles_dir)
+gateway_create(struct config *config, const char *file, const char *profiles_dir, int *holder)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
 	if (!g)
 		return NULL;
 	struct outbox_ops ops = {.send = send_message,
 		.trouble = on_trouble,
-		.settled = on_settled,
+		.ended = on_ended,
 		.listed = on_listed,
 		.arg = g};
 	g->config = config;
@@ -476,8 +490,8 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	g->profiles_dir = profiles_dir;
 	g->started_us = g->grid_us = clock_mono_us();
 	g->started_ms = g->config_loaded_ms = clock_wall_ms();
-	clock_update(config->clock);
-	make_names(g);
+	clockwatch_init(g);
+	read_boot_id(g);
 	g->scratch = malloc(GATEWAY_SCRATCH);
 	g->loop = loop_create(gateway_mail, g);
 	mailbox_init(&g->inbox, loop_wake, g->loop);
@@ -485,8 +499,7 @@ gateway_create(struct config *config, const char *file, const char *profiles_dir
 	g->usb = usb_create();
 	if (!g->scratch || !g->loop || !g->outbox || !g->usb)
 		goto fail;
-	open_state(g);
-	if (journal_start(g) < 0)
+	if (make_memory(g, holder) < 0)
 		goto fail;
 	if (announce_gateway(g) < 0 || make_machines(g) < 0 || make_pollers(g) < 0)
 		goto fail;
@@ -523,13 +536,16 @@ gateway_settle(struct gateway *g)
 int
 gateway_start(struct gateway *g)
 {
-	int rc = start_pollers(g);
+	int rc = spool_start(g->spool);
+	if (rc == 0)
+		rc = start_pollers(g);
 	if (rc == 0)
 		rc = uplink_start(g->uplink);
 	if (rc == 0)
 		rc = loop_every(g->loop, 1000, tick, g);
 	if (rc == 0)
 		rc = plugs_start(g);
+	clockwatch_start(g);
 	int64_t watchdog_ms = notify_watchdog_ms();
 	if (rc == 0 && watchdog_ms > 0)
 		rc = loop_every(g->loop, watchdog_ms, feed_watchdog, g);
@@ -550,6 +566,21 @@ say_goodbye(struct gateway *g, int64_t until_us)
 		loop_run_once(g->loop, 50);
 }
 
+/* Messages and readings come home, and all that waits is written. */
+static bool
+stop_disk(struct gateway *g, int64_t deadline_us)
+{
+	int64_t now_us = clock_mono_us();
+	take_all_mail(g, now_us);
+	numbers_close(g);
+	replay_close(g);
+	journal_close(g);
+	bool joined = spool_stop(g->spool, deadline_us);
+	if (joined)
+		take_all_mail(g, now_us);
+	return joined;
+}
+
 bool
 gateway_stop(struct gateway *g)
 {
@@ -559,15 +590,14 @@ gateway_stop(struct gateway *g)
 	control_stop(g);
 	metrics_stop(g);
 	plugs_stop(g);
+	clockwatch_stop(g);
 	remember_everything(g);
 	say_goodbye(g, start_us + GOODBYE_US);
 	joined &= uplink_stop(g->uplink, start_us + GOODBYE_US + 2000000);
 	for (size_t i = 0; i < g->n_pollers; i++)
-		joined &= poller_join(g->pollers[i], deadline_us);
+		joined &= poller_join(g->pollers[i], start_us + DISK_US);
 	outbox_disconnected(g->outbox); /* nobody takes messages any more */
-	if (joined)
-		gateway_mail(g); /* messages and readings come home */
-	g->was_stopped = joined;
+	joined &= stop_disk(g, deadline_us);
 	return joined;
 }
 
@@ -603,7 +633,8 @@ gateway_destroy(struct gateway *g)
 	uplink_destroy(g->uplink);
 	usb_destroy(g->usb);
 	journal_free(g);
-	state_close(g->state);
+	replay_free(g);
+	spool_destroy(g->spool);
 	trouble_free(g);
 	control_free(g);
 	outbox_destroy(g->outbox);

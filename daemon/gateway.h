@@ -11,6 +11,7 @@
 #define DAEMON_GATEWAY_H
 
 #include "config/config.h"
+#include "daemon/kept.h"
 #include "daemon/loop.h"
 #include "daemon/machine.h"
 #include "daemon/mailbox.h"
@@ -18,7 +19,6 @@
 #include "daemon/payload.h"
 #include "daemon/poller.h"
 #include "daemon/spool.h"
-#include "daemon/state.h"
 #include "daemon/uplink.h"
 #include "drivers/usb.h"
 
@@ -28,6 +28,13 @@
 struct topic { /* interned: lives as long as the gateway, also when its machine has gone */
 	struct topic *next;
 	uint64_t seq; /* of its last numbered message: (topic, epoch, seq) names it for ever */
+	/* numbers.c's */
+	bool live;               /* telemetry: numbers are reserved by the block */
+	uint64_t safe, reserved; /* with the broker or on the disk; not to be given again */
+	uint64_t acked;
+	struct gap loss;                 /* that is not announced yet */
+	uint64_t stored_from, stored_to; /* in spool.db; 0: nothing */
+	char stored_epoch[9];
 	char text[];
 };
 
@@ -39,6 +46,7 @@ struct taps {
 
 struct trouble; /* trouble.c: an alarm of the gateway itself */
 struct journal; /* journal.c */
+struct replay;  /* replay.c */
 
 struct stray { /* a retained topic at the broker that nobody owns any more */
 	struct retained retained;
@@ -56,9 +64,9 @@ struct gateway {
 	struct outbox *outbox;
 	struct uplink *uplink;
 	struct usb *usb;
-	struct state *state; /* what survives a restart; NULL: nothing does */
-	struct spool *spool; /* the disk; never NULL */
+	struct spool *spool; /* the disk */
 	struct journal *journal;
+	struct replay *replay;
 	struct flood flood;      /* of alarms of machines */
 	struct poller **pollers; /* one per bus of the configuration, in its order */
 	size_t n_pollers;
@@ -72,9 +80,11 @@ struct gateway {
 	char epoch[9], boot[40];
 	int64_t started_us, grid_us, started_ms, config_loaded_ms;
 	uint64_t polls_lost;
+	uint64_t evicted;   /* records of telemetry that were lost for want of room */
+	int64_t refused_us; /* of the last dead letter; 0: long ago */
 	char config_error[256];
 
-	bool stopping, was_stopped;
+	bool stopping;
 	struct {
 		bool up;
 		char broker[288]; /* "host:port"; "": never connected */
@@ -91,8 +101,8 @@ struct gateway {
 	char **orphans; /* machines at the broker that are ours and not configured */
 	size_t n_orphans;
 	struct retained availability, info, health;
-	const char *event_topic;
-	int64_t next_health_us, next_clock_us, next_checkpoint_us;
+	const char *event_topic, *gap_topic;
+	int64_t next_health_us, next_checkpoint_us;
 	struct { /* clockwatch.c */
 		int fd;
 		int64_t lead_ms, next_us;
@@ -105,7 +115,9 @@ struct gateway {
 };
 
 /* ---- gateway.c ----------------------------------------------------------------------------- */
-struct gateway *gateway_create(struct config *config, const char *file, const char *profiles_dir);
+/* NULL: no memory; or another daemon has the spool's directory, its pid in *holder. */
+struct gateway *gateway_create(
+	struct config *config, const char *file, const char *profiles_dir, int *holder);
 /* Starts polling and connecting. 0 or -errno. */
 int gateway_start(struct gateway *g);
 void gateway_mail(void *gateway); /* takes everything out of the inbox */
@@ -156,14 +168,60 @@ int journal_start(struct gateway *g); /* 0 or -1: no memory */
 void journal_free(struct gateway *g);
 void journal_keep(struct gateway *g, const char *kind, const char *key, const char *text);
 void journal_drop(struct gateway *g, const char *kind, const char *key);
-/* An event of `len` bytes that stands in scratch; it is sent after the next commit. */
-void journal_event(struct gateway *g, const char *topic, size_t len);
-void journal_settled(struct gateway *g, int64_t record); /* the broker has it */
-void journal_commit(struct gateway *g);                  /* at the end of each pass of the loop */
-bool journal_is_broken(const struct gateway *g);
-/* This boot's clock has been set: wall time = CLOCK_BOOTTIME + lead_ms. What waits is stamped anew,
- * each record by lead_ms - stamp.offset_ms; delta_ms: the last step of it. */
-void journal_synced(struct gateway *g, int64_t delta_ms, int64_t lead_ms);
+/* NULL: nothing is kept there. Valid until it is kept anew or dropped. */
+const char *journal_kept(const struct gateway *g, const char *kind, const char *key);
+void journal_each(struct gateway *g, const char *kind, kept_fn *each, void *arg);
+/* An event of `len` bytes that stands in scratch; it is sent when it is on the disk. */
+void journal_event(struct gateway *g, const char *topic, const struct envelope *e, size_t len);
+void journal_ended(struct gateway *g, const struct message *m, enum message_end how);
+/* No broker will take it: a dead letter. */
+void journal_reject(struct gateway *g, const struct message *m);
+/* To be run after the next transaction. */
+void journal_then(struct gateway *g, struct spool_job *job);
+/* An archiver has all of it up to seq. */
+void journal_archived(struct gateway *g, const char *topic, const char *epoch, uint64_t seq);
+/* This boot's clock has been set: wall time = CLOCK_BOOTTIME + lead_ms. What waits is stamped
+ * anew. */
+void journal_synced(struct gateway *g, int64_t lead_ms);
+void journal_commit(struct gateway *g); /* at the end of each pass of the loop */
+void journal_close(struct gateway *g);  /* the last transaction */
+void journal_tick(struct gateway *g, int64_t now_us);
+void journal_stats(const struct gateway *g, struct store_stats *out);
+bool journal_is_idle(const struct gateway *g); /* nothing waits for the disk */
+
+/* ---- numbers.c: epoch, seq, gaps ------------------------------------------------------------- */
+void numbers_start(struct gateway *g);
+void numbers_recall(struct gateway *g, struct topic *t);    /* a topic that is new to this run */
+void numbers_used(struct gateway *g, const char *topic);    /* its last number is an event's */
+void numbers_reserve(struct gateway *g, const char *topic); /* its last number is telemetry's */
+void numbers_safe(struct gateway *g, const struct message *m, bool acknowledged);
+void numbers_renew_epoch(struct gateway *g);
+void numbers_gap(struct gateway *g, const struct gap *gap);
+void numbers_lost(struct gateway *g, const struct message *m, const char *reason);
+void numbers_refused(struct gateway *g, const struct message *m);
+void numbers_records_lost(struct gateway *g); /* state.db was begun anew */
+void numbers_backlog_lost(struct gateway *g); /* spool.db was */
+/* Telemetry is in spool.db, or is there no longer. */
+void numbers_stored(struct gateway *g, const struct message *m);
+void numbers_unstored(struct gateway *g, const char *topic, uint64_t from, uint64_t upto);
+void numbers_tick(struct gateway *g, int64_t now_us);
+void numbers_close(struct gateway *g); /* at a clean stop: nothing will jump */
+
+/* ---- replay.c: telemetry to the disk, and back as history -------------------------------------
+ */
+int replay_start(struct gateway *g); /* 0 or -1: no memory */
+void replay_free(struct gateway *g);
+/* A reading of `len` bytes that stands in scratch. */
+void replay_telemetry(struct gateway *g, const char *topic, const struct envelope *e, size_t len);
+/* A message of LANE_LIVE or LANE_HISTORY leaves the outbox. */
+void replay_ended(struct gateway *g, const struct message *m, enum message_end how);
+void replay_connected(struct gateway *g, int64_t now_us);
+void replay_synced(struct gateway *g, int64_t lead_ms);
+void replay_pump(struct gateway *g, int64_t now_us); /* in each pass of the loop */
+void replay_tick(struct gateway *g, int64_t now_us);
+void replay_close(struct gateway *g); /* the last rows */
+bool replay_is_broken(const struct gateway *g);
+void replay_stats(const struct gateway *g, struct backlog_stats *out);
 
 /* ---- clockwatch.c: the clock is set, and what follows -----------------------------------------
  */

@@ -83,6 +83,36 @@ collect_buses(struct gateway *g, int64_t now_us)
 	}
 }
 
+static int64_t
+older(int64_t a, int64_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+/* What the broker does not have: in memory, in state.db, in spool.db. */
+static void
+collect_spool(struct gateway *g)
+{
+	struct health *h = &g->health_now;
+	struct outbox_stats out;
+	struct store_stats events;
+	struct backlog_stats backlog;
+	outbox_stats(g->outbox, &out);
+	journal_stats(g, &events);
+	replay_stats(g, &backlog);
+	const struct lane_stats *live = &out.lanes[LANE_LIVE];
+	h->published = out.published;
+	h->acknowledged = out.acknowledged;
+	h->refused = out.refused;
+	h->in_flight = out.in_flight;
+	h->spool.records =
+		events.records + backlog.records + (int64_t)(live->waiting + live->in_flight);
+	h->spool.bytes = events.bytes + backlog.bytes + (int64_t)live->bytes;
+	h->spool.oldest_ts_ms =
+		older(live->oldest_ts_ms, older(events.oldest_ts_ms, backlog.oldest_ts_ms));
+	h->spool.evicted = (int64_t)g->evicted;
+}
+
 const struct health *
 health_collect(struct gateway *g)
 {
@@ -98,7 +128,7 @@ health_collect(struct gateway *g)
 	h->mqtt_error = g->mqtt.error;
 	h->mqtt_since_ms = g->mqtt.since_ms;
 	h->reconnects = g->mqtt.connects > 0 ? g->mqtt.connects - 1 : 0;
-	outbox_stats(g->outbox, &h->outbox);
+	collect_spool(g);
 	collect_buses(g, now_us);
 	h->config_hash = g->config->hash;
 	h->config_loaded_ms = g->config_loaded_ms;

@@ -40,27 +40,38 @@ poller_of(struct gateway *g, const struct source *s)
 	return NULL;
 }
 
+/* "machine/source PLACE" */
+static const char *
+key_of(const struct source *s, char *key, size_t size)
+{
+	char name[80], place[320];
+	name_of(s, name, sizeof(name));
+	place_of(s, place, sizeof(place));
+	snprintf(key, size, "%s %s", name, place);
+	return key;
+}
+
 static void
 recall(struct gateway *g, struct source *s)
 {
-	char name[80], place[320];
+	char key[420];
 	if (s->recalled)
 		return;
 	s->recalled = true;
-	name_of(s, name, sizeof(name));
-	place_of(s, place, sizeof(place));
-	state_identity(g->state, name, place, &s->known);
+	const char *text = journal_kept(g, "identity", key_of(s, key, sizeof(key)));
+	const char *end = text ? strchr(text, '\n') : NULL;
+	if (!end)
+		return;
+	snprintf(s->known.plugged, sizeof(s->known.plugged), "%.*s", (int)(end - text), text);
+	snprintf(s->known.device, sizeof(s->known.device), "%s", end + 1);
 }
 
 static void
 remember(struct gateway *g, struct source *s)
 {
-	char name[80], place[320];
-	name_of(s, name, sizeof(name));
-	place_of(s, place, sizeof(place));
-	if (g->state && state_set_identity(g->state, name, place, &s->known) < 0)
-		log_warning(
-			"%s: state.db cannot be written; after a restart any device will do", name);
+	char key[420], text[200];
+	snprintf(text, sizeof(text), "%s\n%s", s->known.plugged, s->known.device);
+	journal_keep(g, "identity", key_of(s, key, sizeof(key)), text);
 }
 
 void
@@ -94,7 +105,7 @@ tell_change(struct gateway *g, struct source *s, const struct identity *was)
 	describe(was, before, sizeof(before));
 	describe(&s->present, now, sizeof(now));
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), m->event_topic);
-	journal_event(g, m->event_topic,
+	journal_event(g, m->event_topic, &e,
 		payload_identity_event(
 			g->scratch, GATEWAY_SCRATCH, &e, s->config->id, before, now));
 	log_warning(

@@ -28,12 +28,22 @@ path(const struct gateway *g, const char *leaf, char *buf, size_t size)
 	return buf;
 }
 
+static const char *
+ack_topic(const struct gateway *g, char *buf, size_t size)
+{
+	char leaf[64];
+	snprintf(leaf, sizeof(leaf), "gateways/%s/ack", g->config->gateway);
+	return path(g, leaf, buf, size);
+}
+
 void
 inbound_connected(struct gateway *g, int64_t now_us)
 {
 	char topic[256], alarms[128];
 	snprintf(alarms, sizeof(alarms), "gateways/%s/alarm/+", g->config->gateway);
 	uplink_subscribe(g->uplink, g->availability.topic);
+	if (g->config->mqtt.ack_archiver)
+		uplink_subscribe(g->uplink, ack_topic(g, topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/info", topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
@@ -214,10 +224,35 @@ on_machine(struct gateway *g, const struct uplink_event *e, const char *rest)
 		inbound_clear_topic(g, e->topic);
 }
 
+/* {"epoch":"7f3a91c2","upto":{"machines/laser-1/job":41}}: an archiver has all of these up to that
+ * number. */
+static void
+on_ack(struct gateway *g, const struct uplink_event *e)
+{
+	json_t *root = json_loadb(e->payload, e->len, JSON_REJECT_DUPLICATES, NULL);
+	const char *epoch = json_string_value(json_object_get(root, "epoch"));
+	json_t *upto = json_object_get(root, "upto"), *seq;
+	const char *leaf;
+	if (!epoch || !json_is_object(upto))
+		log_warning("mqtt: %s: not {\"epoch\":…,\"upto\":{TOPIC:SEQ}}", e->topic);
+	json_object_foreach(upto, leaf, seq)
+	{
+		const char *topic = strlen(leaf) < 160 ? gateway_topic(g, "%s", leaf) : NULL;
+		if (epoch && topic && json_integer_value(seq) > 0)
+			journal_archived(g, topic, epoch, (uint64_t)json_integer_value(seq));
+	}
+	json_decref(root);
+}
+
 void
 inbound_message(struct gateway *g, const struct uplink_event *e)
 {
 	char prefix[256];
+	if (g->config->mqtt.ack_archiver &&
+		strcmp(e->topic, ack_topic(g, prefix, sizeof(prefix))) == 0) {
+		on_ack(g, e);
+		return;
+	}
 	if (strcmp(e->topic, g->availability.topic) == 0) {
 		if (strcmp(e->payload, "online") != 0 && !g->stopping)
 			outbox_mark(g->outbox, &g->availability);

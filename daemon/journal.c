@@ -1,47 +1,94 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.c -- what happened and what follows from it, on the disk before it is told
  *
- * In one pass of the loop changes and the events that announce them gather; journal_commit() puts
- * them into state.db in one transaction, and only then the events go to the outbox. A crash before
- * it: nothing happened. A crash after it: the events are read again at the next start, with the
- * epoch and number that they had. The outbox holds a part of them that fits its memory; more is
- * fetched when that has gone, so that they keep their order however many wait.
+ * In one pass of the loop changes and the events that announce them gather; journal_commit() posts
+ * them to the spool's thread as one transaction, one at a time, so that what comes meanwhile is the
+ * next. Events wait in the outbox until theirs is on the disk, and so do the retained topics that
+ * show such a change. A crash before it: nothing happened. A crash after it: the events are read
+ * again at the next start, with the epoch and number that they had. The outbox holds a part of them
+ * that fits its memory; more is fetched when that has gone, so that they keep their order however
+ * many wait.
+ *
+ * If the disk refuses: events go as they are, under a new epoch, because their numbers may be
+ * given again after a crash; what is in memory is offered to the disk again every 10 s.
  */
 #include "daemon/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/clock.h"
+#include "daemon/kept.h"
 #include "daemon/log.h"
 
 #define FEED_BYTES (2u * 1024 * 1024) /* of the outbox's memory for events */
+#define FEED_STEP (256u * 1024)       /* read from the disk at a time */
 #define SETTLE_US 1000000LL /* what is not urgent goes with something that is, or this late */
+#define RETRY_US 10000000LL
+#define STUCK_US 5000000LL /* a disk that is silent for so long holds up no picture any more */
+#define RESEND_US (5 * 60 * 1000000LL) /* without a word of the archiver */
+#define LATE_US 60000000LL             /* records of an outage are not in a hurry */
 
-struct gathered { /* an event that waits for its transaction */
-	struct gathered *next;
-	const char *topic;
-	int64_t record;
-	size_t len;
-	char payload[];
+struct commit { /* a transaction under way */
+	struct spool_job job;
+	struct change *changes;
+	uint64_t generation;
+	int rc;
+	struct store_stats stats;
+};
+
+struct feed { /* records that are fetched */
+	struct spool_job job;
+	int64_t after;
+	struct change *first, **last;
+	size_t bytes;
+	bool more;
+	int rc;
 };
 
 struct journal {
-	struct gathered *first, **last;
-	int64_t fed;     /* the last record that the outbox was given */
-	bool behind;     /* there are later ones on the disk only */
-	bool broken;     /* the disk refused the last commit */
-	int64_t lazy_us; /* since when something that is not urgent waits; 0: nothing does */
+	struct kept *kept;
+	int64_t next_record;
+	int64_t fed;              /* the last record that the outbox was given */
+	bool behind, feeding;     /* there are later ones on the disk only; and they are fetched */
+	size_t unwritten;         /* events in the outbox that the disk does not have yet */
+	struct change *forgotten; /* not urgent */
+	int64_t lazy_us;          /* since when; 0: nothing */
+	bool posted, broken;
+	int64_t posted_us;
+	uint64_t gathering, written;
+	uint64_t losses;             /* of the file, as far as we have noticed */
+	struct store_stats disk;     /* as of the last commit */
+	struct spool_job *behind_it; /* to be posted after the next commit */
+	int64_t unarchived_us;       /* since when the archiver owes a word; 0: it does not */
 };
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void
+load(void *arg, const char *kind, const char *key, const char *text)
+{
+	kept_load(arg, kind, key, text);
+}
 
 int
 journal_start(struct gateway *g)
 {
-	g->journal = calloc(1, sizeof(*g->journal));
-	if (!g->journal)
+	struct journal *j = g->journal = calloc(1, sizeof(*j));
+	struct spool_files *files = spool_files(g->spool);
+	if (!j || !(j->kept = kept_create()))
 		return -1;
-	g->journal->last = &g->journal->first;
-	g->journal->behind = g->state != NULL; /* what a former run left */
+	j->gathering = 1;
+	j->next_record = 1;
+	if (files->store) {
+		store_each(files->store, load, j->kept);
+		store_stats(files->store, &j->disk);
+		j->next_record = j->disk.last_record + 1;
+		j->behind = j->disk.records > 0; /* what a former run left */
+	}
+	outbox_generation(g->outbox, j->gathering, j->written);
+	outbox_gate_events(g->outbox, j->behind ? j->fed : INT64_MAX, false);
 	return 0;
 }
 
@@ -49,147 +96,520 @@ void
 journal_free(struct gateway *g)
 {
 	struct journal *j = g->journal;
-	while (j && j->first) {
-		struct gathered *next = j->first->next;
-		free(j->first);
-		j->first = next;
-	}
+	if (!j)
+		return;
+	change_free_all(j->forgotten);
+	kept_destroy(j->kept);
 	free(j);
 	g->journal = NULL;
 }
 
+/* ---- gathering ------------------------------------------------------------------------------ */
+
 void
 journal_keep(struct gateway *g, const char *kind, const char *key, const char *text)
 {
-	state_put(g->state, kind, key, text);
+	kept_put(g->journal->kept, kind, key, text);
 }
 
 void
 journal_drop(struct gateway *g, const char *kind, const char *key)
 {
-	state_drop(g->state, kind, key);
+	kept_drop(g->journal->kept, kind, key);
+}
+
+const char *
+journal_kept(const struct gateway *g, const char *kind, const char *key)
+{
+	return kept_get(g->journal->kept, kind, key);
 }
 
 void
-journal_event(struct gateway *g, const char *topic, size_t len)
+journal_each(struct gateway *g, const char *kind, kept_fn *each, void *arg)
+{
+	kept_each(g->journal->kept, kind, each, arg);
+}
+
+void
+journal_event(struct gateway *g, const char *topic, const struct envelope *e, size_t len)
 {
 	struct journal *j = g->journal;
-	struct gathered *e = len ? malloc(sizeof(*e) + len) : NULL;
-	if (!e) {
+	struct draft d = {.lane = LANE_EVENT,
+		.topic = topic,
+		.record = j->next_record,
+		.epoch = e->epoch,
+		.seq = e->seq,
+		.ts_ms = e->ts_ms,
+		.stamp = clock_stamp(),
+		.payload = g->scratch,
+		.len = len};
+	if (!len || !outbox_append(g->outbox, &d, clock_mono_us())) {
 		log_error("%s: an event could not be written", topic);
 		return;
 	}
-	*e = (struct gathered){.topic = topic, .len = len};
-	memcpy(e->payload, g->scratch, len);
-	e->record = state_record(g->state, topic, g->scratch, len);
-	*j->last = e;
-	j->last = &e->next;
+	j->next_record++;
+	j->unwritten++;
+	numbers_used(g, topic);
+}
+
+static void
+add_lazily(struct journal *j, const struct change *c)
+{
+	struct change *copy = change_copy(c);
+	if (!copy)
+		return;
+	copy->next = j->forgotten;
+	j->forgotten = copy;
+	if (!j->lazy_us)
+		j->lazy_us = clock_mono_us();
+}
+
+static void
+reject(struct gateway *g, const struct message *m)
+{
+	char *text = strndup(m->payload, m->len);
+	struct change c = {.what = CHANGE_REJECT,
+		.record = m->disk == DISK_NOT ? 0 : m->record,
+		.topic = m->topic,
+		.epoch = m->epoch,
+		.seq = m->seq,
+		.ts_ms = m->ts_ms,
+		.text = text,
+		.len = m->len,
+		.reason = m->reason};
+	if (text)
+		add_lazily(g->journal, &c);
+	free(text);
 }
 
 void
-journal_settled(struct gateway *g, int64_t record)
+journal_ended(struct gateway *g, const struct message *m, enum message_end how)
 {
-	state_forget(g->state, record);
-	if (!g->journal->lazy_us)
-		g->journal->lazy_us = clock_mono_us();
+	struct journal *j = g->journal;
+	if (m->disk == DISK_NOT && j->unwritten > 0)
+		j->unwritten--;
+	if (how == END_REJECTED) {
+		reject(g, m);
+		numbers_refused(g, m);
+	} else if (how == END_DROPPED) {
+		numbers_lost(g, m, "write-error");
+	} else if (g->config->mqtt.ack_archiver) {
+		if (!j->unarchived_us)
+			j->unarchived_us = clock_mono_us();
+	} else if (m->disk != DISK_NOT) {
+		add_lazily(j, &(struct change){.what = CHANGE_FORGET, .record = m->record});
+	}
 }
 
-/* ---- to the outbox -------------------------------------------------------------------------- */
-
-static bool
-has_room(const struct gateway *g)
+void
+journal_reject(struct gateway *g, const struct message *m)
 {
-	struct outbox_stats stats;
-	outbox_stats(g->outbox, &stats);
-	return stats.event_bytes < FEED_BYTES;
+	reject(g, m);
+	numbers_refused(g, m);
 }
 
-static bool
-feed_one(void *arg, int64_t record, const char *topic, const char *payload, size_t len)
+void
+journal_then(struct gateway *g, struct spool_job *job)
 {
-	struct gateway *g = arg;
-	if (!has_room(g))
+	g->journal->behind_it = job;
+}
+
+/* ---- more of them on the disk --------------------------------------------------------------- */
+
+static bool
+fetch_one(void *arg, const struct store_record *r)
+{
+	struct feed *f = arg;
+	if (f->bytes >= FEED_STEP) {
+		f->more = true;
 		return false;
-	const char *interned = gateway_intern(g, topic);
-	if (interned)
-		outbox_append_record(g->outbox, record, interned, payload, len);
-	g->journal->fed = record;
+	}
+	struct change *c = change_copy(&(struct change){.what = CHANGE_RECORD,
+		.record = r->record,
+		.topic = r->topic,
+		.epoch = r->epoch,
+		.seq = r->seq,
+		.ts_ms = r->ts_ms,
+		.text = r->payload,
+		.len = r->len});
+	if (!c)
+		return false;
+	*f->last = c;
+	f->last = &c->next;
+	f->bytes += sizeof(*c) + r->len;
 	return true;
 }
 
-/* What waits on the disk only, as far as there is room. */
+static void
+run_feed(struct spool_job *job, struct spool_files *files)
+{
+	struct feed *f = (struct feed *)job;
+	f->rc = files->store ? store_records(files->store, f->after, fetch_one, f) : -1;
+}
+
+static void
+set_gate(struct gateway *g)
+{
+	const struct journal *j = g->journal;
+	outbox_gate_events(g->outbox, j->behind ? j->fed : INT64_MAX, j->broken);
+}
+
+static void
+feed_done(struct gateway *g, struct spool_job *job)
+{
+	struct journal *j = g->journal;
+	struct feed *f = (struct feed *)job;
+	for (const struct change *c = f->first; c; c = c->next) {
+		const char *topic = gateway_intern(g, c->topic);
+		struct draft d = {.lane = LANE_EVENT,
+			.topic = topic,
+			.record = c->record,
+			.disk = DISK_YES,
+			.epoch = c->epoch,
+			.seq = c->seq,
+			.ts_ms = c->ts_ms,
+			.payload = c->text,
+			.len = c->len};
+		if (topic && !outbox_has_record(g->outbox, LANE_EVENT, c->record))
+			outbox_append(g->outbox, &d, clock_mono_us() - LATE_US);
+		j->fed = c->record;
+	}
+	j->behind = f->more || f->rc < 0;
+	j->feeding = false;
+	set_gate(g);
+	change_free_all(f->first);
+	free(f);
+}
+
 static void
 feed(struct gateway *g)
 {
 	struct journal *j = g->journal;
-	if (!j->behind || !has_room(g))
+	struct outbox_stats stats;
+	if (!j->behind || j->feeding || !g->mqtt.up)
 		return;
-	state_records(g->state, j->fed, feed_one, g);
-	j->behind = !has_room(g);
+	outbox_stats(g->outbox, &stats);
+	if (stats.lanes[LANE_EVENT].bytes >= FEED_BYTES)
+		return;
+	struct feed *f = calloc(1, sizeof(*f));
+	if (!f)
+		return;
+	f->job = (struct spool_job){.run = run_feed, .done = feed_done};
+	f->after = j->fed;
+	f->last = &f->first;
+	j->feeding = true;
+	spool_post(g->spool, &f->job);
+}
+
+/* ---- committing ----------------------------------------------------------------------------- */
+
+struct gathering {
+	struct journal *j;
+	struct commit *commit;
+};
+
+static void
+gather_one(void *arg, struct message *m)
+{
+	struct gathering *x = arg;
+	if (m->disk != DISK_NOT)
+		return;
+	struct change *c = change_copy(&(struct change){.what = CHANGE_RECORD,
+		.record = m->record,
+		.topic = m->topic,
+		.epoch = m->epoch,
+		.seq = m->seq,
+		.ts_ms = m->ts_ms,
+		.stamp = m->stamp,
+		.text = m->payload,
+		.len = m->len});
+	if (!c)
+		return;
+	c->next = x->commit->changes;
+	x->commit->changes = c;
+	m->disk = DISK_WRITING;
+	x->j->unwritten--;
 }
 
 static void
-hand_over(struct gateway *g, bool on_disk)
+run_commit(struct spool_job *job, struct spool_files *files)
+{
+	struct commit *c = (struct commit *)job;
+	c->rc = files->store ? store_apply(files->store, c->changes) : -1;
+	if (c->rc == 0)
+		store_stats(files->store, &c->stats);
+}
+
+static void
+note_written(void *arg, struct message *m)
+{
+	(void)arg;
+	if (m->disk == DISK_WRITING)
+		m->disk = DISK_YES;
+}
+
+static void
+note_refused(void *arg, struct message *m)
+{
+	struct gateway *g = arg;
+	if (m->disk != DISK_WRITING)
+		return;
+	m->disk = DISK_NOT;
+	g->journal->unwritten++;
+}
+
+struct budget {
+	size_t bytes;
+	int64_t cut; /* the first record beyond it */
+};
+
+static void
+spend(void *arg, struct message *m)
+{
+	struct budget *b = arg;
+	b->bytes += m->cap;
+	if (b->bytes > FEED_BYTES && m->record < b->cut)
+		b->cut = m->record;
+}
+
+/* What the memory does not hold, or what comes behind such, is on the disk only. */
+static void
+spill(struct gateway *g)
 {
 	struct journal *j = g->journal;
-	while (j->first) {
-		struct gathered *e = j->first;
-		j->first = e->next;
-		if (!on_disk || !e->record) {
-			outbox_append(g->outbox, LANE_EVENT, e->topic, e->payload, e->len);
-		} else if (j->behind || !has_room(g)) {
-			j->behind = true;
-		} else {
-			outbox_append_record(g->outbox, e->record, e->topic, e->payload, e->len);
-			j->fed = e->record;
-		}
-		free(e);
+	struct budget b = {.cut = INT64_MAX};
+	int64_t above = j->fed;
+	if (!j->behind) {
+		outbox_each(g->outbox, LANE_EVENT, spend, &b);
+		if (b.cut == INT64_MAX)
+			return;
+		above = b.cut - 1;
 	}
-	j->last = &j->first;
+	int64_t lowest = outbox_release(g->outbox, LANE_EVENT, above, INT64_MAX);
+	if (!j->behind && lowest != INT64_MAX) {
+		j->fed = lowest - 1;
+		j->behind = true;
+	}
+	set_gate(g);
 }
 
+/* The disk refused, or takes again. */
 static void
-tell_disk(struct gateway *g, int rc)
+tell_disk(struct gateway *g, bool broken)
 {
 	struct journal *j = g->journal;
-	if (j->broken == (rc < 0))
+	struct spool_health h;
+	if (j->broken == broken)
 		return;
-	j->broken = rc < 0;
-	if (rc < 0) {
-		log_error("state.db: %s; what happens now is lost if the power goes",
-			state_error(g->state));
-		trouble_raise(g, "disk");
+	j->broken = broken;
+	set_gate(g);
+	spool_health(g->spool, &h);
+	if (broken) {
+		log_error(
+			"state.db: %s; what happens now is lost if the power goes", h.store_error);
+		numbers_renew_epoch(g);
 	} else {
 		log_info("state.db: can be written again");
-		trouble_clear(g, "disk");
-		remember_everything(g); /* the next commit may not be the one that was refused */
 	}
+}
+
+/* The file was set aside: everything that is known is written into the new one, and the records
+ * that were there only are gone. */
+static void
+notice_loss(struct gateway *g)
+{
+	struct journal *j = g->journal;
+	struct spool_health h;
+	spool_health(g->spool, &h);
+	if (h.store_losses == j->losses)
+		return;
+	j->losses = h.store_losses;
+	kept_all_dirty(j->kept);
+	numbers_renew_epoch(g);
+	if (j->behind)
+		numbers_records_lost(g);
+	j->behind = false;
+	set_gate(g);
+}
+
+/* What the broker has, or never takes, is still to be told to the disk. */
+static void
+keep_forgotten(struct journal *j, struct commit *c)
+{
+	for (struct change **at = &c->changes; *at;) {
+		struct change *x = *at;
+		if (x->what != CHANGE_FORGET && x->what != CHANGE_REJECT) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
+		x->next = j->forgotten;
+		j->forgotten = x;
+	}
+}
+
+static void
+commit_done(struct gateway *g, struct spool_job *job)
+{
+	struct journal *j = g->journal;
+	struct commit *c = (struct commit *)job;
+	j->posted = false;
+	kept_written(j->kept, c->rc == 0);
+	outbox_each(g->outbox, LANE_EVENT, c->rc == 0 ? note_written : note_refused, g);
+	if (c->rc == 0)
+		j->disk = c->stats;
+	else
+		keep_forgotten(j, c);
+	if (j->written < c->generation)
+		j->written = c->generation;
+	notice_loss(g);
+	tell_disk(g, c->rc < 0);
+	spill(g);
+	change_free_all(c->changes);
+	free(c);
 }
 
 static bool
-is_due(const struct journal *j, const struct state *s)
+is_due(const struct journal *j, int64_t now_us)
 {
-	if (j->first || state_is_urgent(s))
-		return true;
-	return j->lazy_us && clock_mono_us() - j->lazy_us >= SETTLE_US;
+	bool news = j->unwritten > 0 || kept_is_dirty(j->kept);
+	if (j->posted)
+		return false;
+	if (j->broken)
+		return now_us - j->posted_us >= RETRY_US;
+	return news || (j->lazy_us && now_us - j->lazy_us >= SETTLE_US) || j->behind_it;
+}
+
+static void
+post(struct gateway *g, int64_t now_us)
+{
+	struct journal *j = g->journal;
+	struct commit *c = calloc(1, sizeof(*c));
+	if (!c)
+		return;
+	c->job = (struct spool_job){.run = run_commit, .done = commit_done};
+	c->generation = j->gathering++;
+	c->changes = j->forgotten;
+	j->forgotten = NULL;
+	j->lazy_us = 0;
+	outbox_each(g->outbox, LANE_EVENT, gather_one, &(struct gathering){j, c});
+	c->changes = kept_take(j->kept, c->changes);
+	j->posted = true;
+	j->posted_us = now_us;
+	spool_post(g->spool, &c->job);
+	if (j->behind_it)
+		spool_post(g->spool, j->behind_it);
+	j->behind_it = NULL;
 }
 
 void
 journal_commit(struct gateway *g)
 {
 	struct journal *j = g->journal;
-	for (int pass = 0; pass < 2 && is_due(j, g->state); pass++) {
-		int rc = state_commit(g->state);
-		j->lazy_us = 0;
-		hand_over(g, rc == 0);
-		if (g->state)
-			tell_disk(g, rc); /* may itself have something to tell */
-	}
+	int64_t now_us = clock_mono_us();
+	if (is_due(j, now_us))
+		post(g, now_us);
+	bool news = j->unwritten > 0 || kept_is_dirty(j->kept);
+	bool stuck = j->posted && now_us - j->posted_us > STUCK_US;
+	if ((!news && !j->posted) || j->broken || stuck)
+		j->written = j->gathering++; /* what comes next is another one */
+	outbox_generation(g->outbox, j->gathering, j->written);
 	feed(g);
 }
 
-bool
-journal_is_broken(const struct gateway *g)
+void
+journal_close(struct gateway *g)
 {
-	return g->journal->broken;
+	post(g, clock_mono_us());
+}
+
+/* ---- the archiver ---------------------------------------------------------------------------- */
+
+struct archived {
+	struct spool_job job;
+	const char *topic;
+	char epoch[16];
+	uint64_t seq;
+};
+
+static void
+run_archived(struct spool_job *job, struct spool_files *files)
+{
+	struct archived *a = (struct archived *)job;
+	if (files->store)
+		store_forget_upto(files->store, a->topic, a->epoch, a->seq);
+}
+
+static void
+archived_done(struct gateway *g, struct spool_job *job)
+{
+	if (!g->journal->lazy_us) /* an empty commit, for the new figures */
+		g->journal->lazy_us = clock_mono_us();
+	free(job);
+}
+
+void
+journal_archived(struct gateway *g, const char *topic, const char *epoch, uint64_t seq)
+{
+	struct archived *a = calloc(1, sizeof(*a));
+	if (!a)
+		return;
+	a->job = (struct spool_job){.run = run_archived, .done = archived_done};
+	a->topic = topic;
+	a->seq = seq;
+	snprintf(a->epoch, sizeof(a->epoch), "%s", epoch);
+	g->journal->unarchived_us = clock_mono_us();
+	spool_post(g->spool, &a->job);
+}
+
+/* Everything that the archiver has not confirmed is sent again, in its order. */
+static void
+resend(struct gateway *g, int64_t now_us)
+{
+	struct journal *j = g->journal;
+	if (!j->unarchived_us || now_us - j->unarchived_us < RESEND_US || j->feeding || !g->mqtt.up)
+		return;
+	j->unarchived_us = 0;
+	j->fed = 0;
+	j->behind = true;
+	set_gate(g);
+}
+
+/* ---- the clock was set ----------------------------------------------------------------------- */
+
+void
+journal_synced(struct gateway *g, int64_t lead_ms)
+{
+	outbox_mend(g->outbox, lead_ms);
+	replay_synced(g, lead_ms);
+}
+
+/* ---- how it is ------------------------------------------------------------------------------- */
+
+void
+journal_tick(struct gateway *g, int64_t now_us)
+{
+	struct spool_health h;
+	bool broken = g->journal->broken || replay_is_broken(g);
+	spool_health(g->spool, &h);
+	trouble_set(g, "disk", broken ? TRUTH_TRUE : TRUTH_FALSE);
+	trouble_set(
+		g, "spool-corrupt", h.store_aside || h.backlog_aside ? TRUTH_TRUE : TRUTH_FALSE);
+	resend(g, now_us);
+}
+
+void
+journal_stats(const struct gateway *g, struct store_stats *out)
+{
+	const struct journal *j = g->journal;
+	*out = j->disk;
+	out->records += (int64_t)j->unwritten;
+}
+
+bool
+journal_is_idle(const struct gateway *g)
+{
+	const struct journal *j = g->journal;
+	return !j->posted && (j->broken || (j->unwritten == 0 && !kept_is_dirty(j->kept))) &&
+	       !j->behind;
 }

@@ -17,7 +17,8 @@ enum mail_kind {
 	MAIL_POLLSET, /* struct pollset, back from a bus */
 	MAIL_JOB,     /* struct line_job, done by a bus */
 	MAIL_MESSAGE, /* struct message: to the uplink, and back with its result */
-	MAIL_UPLINK   /* struct uplink_event */
+	MAIL_UPLINK,  /* struct uplink_event */
+	MAIL_SPOOL    /* struct spool_job, done by the disk */
 };
 
 struct mail {

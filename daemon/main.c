@@ -190,9 +190,13 @@ main(int argc, char **argv)
 	struct config *config = load(&o);
 	if (!config)
 		return EXIT_CONFIG;
-	struct gateway *g = gateway_create(config, o.file, o.profiles_dir);
+	int holder = 0;
+	struct gateway *g = gateway_create(config, o.file, o.profiles_dir, &holder);
 	if (!g) {
-		log_error("out of memory");
+		if (holder)
+			log_error("another labpulsed (pid %d) has the spool's directory", holder);
+		else
+			log_error("out of memory");
 		return EXIT_OTHER;
 	}
 	return run(g);

@@ -34,13 +34,14 @@ GATEWAY(clock_synced, h->clock == CLOCK_SYNCED)
 GATEWAY(clock_offset, h->clock_offset_ms / 1e3)
 GATEWAY(mqtt_connected, strcmp(h->mqtt_state, "connected") == 0)
 GATEWAY(mqtt_reconnects, h->reconnects)
-GATEWAY(in_flight, h->outbox.in_flight)
-GATEWAY(published, h->outbox.published)
-GATEWAY(acknowledged, h->outbox.acknowledged)
-GATEWAY(refused, h->outbox.refused)
-GATEWAY(waiting, h->outbox.waiting)
-GATEWAY(waiting_bytes, h->outbox.waiting_bytes)
-GATEWAY(dropped, h->outbox.dropped_live + h->outbox.dropped_events)
+GATEWAY(in_flight, h->in_flight)
+GATEWAY(published, h->published)
+GATEWAY(acknowledged, h->acknowledged)
+GATEWAY(refused, h->refused)
+GATEWAY(waiting, h->spool.records)
+GATEWAY(waiting_bytes, h->spool.bytes)
+GATEWAY(evicted, h->spool.evicted)
+GATEWAY(oldest, h->spool.oldest_ts_ms / 1e3)
 GATEWAY(polls_lost, h->polls_lost)
 GATEWAY(machines, h->machines)
 GATEWAY(machines_online, h->machines_online)
@@ -74,9 +75,11 @@ static const struct family families[] = {
 	{"mqtt_published", COUNTER, "Messages given to the broker.", published, NULL},
 	{"mqtt_acknowledged", COUNTER, "Messages accepted by the broker.", acknowledged, NULL},
 	{"mqtt_refused", COUNTER, "Messages refused by the broker.", refused, NULL},
-	{"spool_records", GAUGE, "Messages that wait for the broker.", waiting, NULL},
+	{"spool_records", GAUGE, "Records that wait for the broker.", waiting, NULL},
 	{"spool_bytes", GAUGE, "Their size.", waiting_bytes, NULL},
-	{"spool_evicted", COUNTER, "Messages dropped because too many waited.", dropped, NULL},
+	{"spool_oldest_timestamp_seconds", GAUGE, "Time of the oldest; 0: nothing waits.", oldest,
+		NULL},
+	{"spool_evicted", COUNTER, "Records lost because too many waited.", evicted, NULL},
 	{"polls_lost", COUNTER, "Polls dropped because the loop was behind.", polls_lost, NULL},
 	{"machines", GAUGE, "Configured machines.", machines, NULL},
 	{"machines_online", GAUGE, "Machines with a source that answers.", machines_online, NULL},

@@ -1,129 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox.c -- three lanes and a window */
+/* outbox.c -- four lanes and a window */
 #include "daemon/outbox.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/outbox_impl.h"
+#include "daemon/puback.h"
+
 #define RENDER_MAX (1024 * 1024)
-#define SIZE_CLASSES 13 /* up to RENDER_MAX */
-#define SIZE_MIN 256u
-#define MINUTE_US 60000000LL
+#define S 1000000LL
+#define MINUTE_US (60 * S)
+#define LATE_US (10 * S) /* an event that waited so long lets live telemetry go first */
 
 struct lane {
-	struct message *first, **last;
-	size_t n, bytes, max_bytes;
+	struct queue waiting;
+	size_t bytes, max_bytes, in_flight; /* bytes: parked ones included */
 	int64_t paused_until_us;
 	int64_t quota_until_us, pause_us; /* the broker's quota: until then, and how long */
 	uint64_t dropped;
 };
 
+struct parked { /* a topic that the broker does not take for a while */
+	struct parked *next;
+	const char *topic;
+	enum message_lane lane;
+	int64_t until_us;
+	struct queue waiting;
+};
+
 struct outbox {
 	struct outbox_ops ops;
 	bool connected;
-	unsigned window, in_flight;
-	uint64_t serial;
-	struct lane lanes[LANE_COUNT];            /* LANE_RETAINED's is not used: see changed */
+	unsigned window, in_flight, turn;
+	uint64_t gathering, written;
+	int64_t events_upto;
+	bool events_anyway;
+	struct lane lanes[LANE_COUNT]; /* LANE_RETAINED's queue is not used: see changed */
+	struct parked *parked;
+	struct queue flying;
 	struct retained *all, **all_last;         /* in order of outbox_add() */
 	struct retained *changed, **changed_last; /* dirty ones, in order */
-	size_t burst;                       /* retained topics to be sent before anything else */
-	struct message *free[SIZE_CLASSES]; /* SIZE_MIN << class */
+	size_t burst; /* retained topics to be sent before anything else */
+	struct pool pool;
 	uint64_t published, acknowledged, refused;
 	char *render_buf;
 };
 
-/* ---- what a PUBACK means (MQTT 5.0, 3.4.2.1; Mosquitto sends 0x95 too) --------------------- */
-
-enum verdict {
-	VERDICT_ACCEPTED,
-	VERDICT_RETRY,     /* three times, then it is given up */
-	VERDICT_PAUSE,     /* not allowed: the same again in 15 minutes or after a reconnect */
-	VERDICT_QUOTA,     /* later: 30 s, doubling to 10 minutes */
-	VERDICT_NEVER,     /* can never be accepted */
-	VERDICT_RECONNECT, /* the two ends disagree about packet ids */
-};
-
-static const struct {
-	int reason;
-	enum verdict verdict;
-	const char *what;
-} verdicts[] = {
-	{0x00, VERDICT_ACCEPTED, "accepted"},
-	{0x10, VERDICT_ACCEPTED, "no matching subscribers"},
-	{0x80, VERDICT_RETRY, "unspecified error"},
-	{0x83, VERDICT_RETRY, "implementation specific error"},
-	{0x87, VERDICT_PAUSE, "not authorized"},
-	{0x90, VERDICT_NEVER, "topic name invalid"},
-	{0x91, VERDICT_RECONNECT, "packet identifier in use"},
-	{0x95, VERDICT_NEVER, "packet too large"},
-	{0x97, VERDICT_QUOTA, "quota exceeded"},
-	{0x99, VERDICT_NEVER, "payload format invalid"},
-};
-
-static enum verdict
-judge(const struct message *m, const char **what)
-{
-	int reason = m->result == RESULT_TOO_BIG ? 0x95 : m->reason;
-	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
-		if (verdicts[i].reason == reason) {
-			*what = verdicts[i].what;
-			return verdicts[i].verdict;
-		}
-	}
-	*what = reason < 0x80 ? "accepted" : "unknown reason";
-	return reason < 0x80 ? VERDICT_ACCEPTED : VERDICT_RETRY;
-}
-
-/* ---- memory -------------------------------------------------------------------------------- */
-
-static unsigned
-size_class(size_t len)
-{
-	unsigned c = 0;
-	while (c < SIZE_CLASSES && (SIZE_MIN << c) < len)
-		c++;
-	return c;
-}
-
-static struct message *
-message_new(struct outbox *o, size_t len)
-{
-	unsigned c = size_class(len);
-	if (c == SIZE_CLASSES)
-		return NULL;
-	struct message *m = o->free[c];
-	if (m) {
-		o->free[c] = m->next;
-	} else {
-		m = malloc(sizeof(*m) + (SIZE_MIN << c));
-		if (!m)
-			return NULL;
-	}
-	*m = (struct message){.mail = {.kind = MAIL_MESSAGE},
-		.serial = ++o->serial,
-		.json = true,
-		.len = (uint32_t)len,
-		.cap = SIZE_MIN << c};
-	return m;
-}
-
-static void
-message_free(struct outbox *o, struct message *m)
-{
-	unsigned c = size_class(m->cap);
-	m->next = o->free[c];
-	o->free[c] = m;
-}
-
-static void
-free_list(struct message *m)
-{
-	while (m) {
-		struct message *next = m->next;
-		free(m);
-		m = next;
-	}
-}
+/* ---- life ---------------------------------------------------------------------------------- */
 
 struct outbox *
 outbox_create(const struct outbox_ops *ops, size_t live_bytes, size_t event_bytes)
@@ -137,10 +61,13 @@ outbox_create(const struct outbox_ops *ops, size_t live_bytes, size_t event_byte
 		return NULL;
 	}
 	o->ops = *ops;
+	o->events_upto = INT64_MAX;
 	for (size_t i = 0; i < LANE_COUNT; i++)
-		o->lanes[i].last = &o->lanes[i].first;
+		queue_init(&o->lanes[i].waiting);
+	queue_init(&o->flying);
 	o->lanes[LANE_LIVE].max_bytes = live_bytes;
 	o->lanes[LANE_EVENT].max_bytes = event_bytes;
+	o->lanes[LANE_HISTORY].max_bytes = SIZE_MAX; /* its owner hands over a unit at a time */
 	o->all_last = &o->all;
 	o->changed_last = &o->changed;
 	return o;
@@ -152,93 +79,235 @@ outbox_destroy(struct outbox *o)
 	if (!o)
 		return;
 	for (size_t i = 0; i < LANE_COUNT; i++)
-		free_list(o->lanes[i].first);
-	for (size_t i = 0; i < SIZE_CLASSES; i++)
-		free_list(o->free[i]);
+		queue_free(&o->lanes[i].waiting);
+	while (o->parked) {
+		struct parked *next = o->parked->next;
+		queue_free(&o->parked->waiting);
+		free(o->parked);
+		o->parked = next;
+	}
+	pool_finish(&o->pool);
 	free(o->render_buf);
 	free(o);
 }
 
-/* ---- queues -------------------------------------------------------------------------------- */
-
-static struct message *
-lane_pop(struct lane *l)
+static void
+leave(struct outbox *o, struct message *m, enum message_end how)
 {
-	struct message *m = l->first;
-	if (!m)
-		return NULL;
-	l->first = m->next;
-	if (!l->first)
-		l->last = &l->first;
-	l->n--;
-	l->bytes -= m->cap;
-	return m;
+	if (how == END_DROPPED)
+		o->lanes[m->lane].dropped++;
+	if (m->lane != LANE_RETAINED && o->ops.ended)
+		o->ops.ended(o->ops.arg, m, how);
+	pool_give(&o->pool, m);
 }
 
-/* A message that came back goes to where its age puts it: before all younger ones. */
-static void
-lane_insert(struct lane *l, struct message *m)
+/* ---- parked topics ------------------------------------------------------------------------- */
+
+static struct parked *
+parked_find(const struct outbox *o, const struct message *m)
 {
-	struct message **at = &l->first;
-	while (*at && (*at)->serial < m->serial)
-		at = &(*at)->next;
-	m->next = *at;
-	*at = m;
-	if (!m->next)
-		l->last = &m->next;
-	l->n++;
-	l->bytes += m->cap;
+	for (struct parked *p = o->parked; p; p = p->next)
+		if (p->lane == m->lane && strcmp(p->topic, m->topic) == 0)
+			return p;
+	return NULL;
+}
+
+/* False: no memory; then it is asked again at once. */
+static bool
+park(struct outbox *o, const struct message *m, int64_t until_us)
+{
+	struct parked *p = parked_find(o, m);
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return false;
+		p->topic = m->topic;
+		p->lane = m->lane;
+		queue_init(&p->waiting);
+		p->next = o->parked;
+		o->parked = p;
+	}
+	if (until_us > p->until_us)
+		p->until_us = until_us;
+	return true;
 }
 
 static void
-lane_append(struct lane *l, struct message *m)
+unpark(struct outbox *o, struct parked **at)
 {
-	m->next = NULL;
-	*l->last = m;
-	l->last = &m->next;
-	l->n++;
-	l->bytes += m->cap;
+	struct parked *p = *at;
+	struct queue *lane = &o->lanes[p->lane].waiting;
+	*at = p->next;
+	for (struct message *m; (m = queue_pop(&p->waiting)) != NULL;)
+		queue_insert(lane, m);
+	free(p);
 }
 
 static void
-lane_trim(struct outbox *o, struct lane *l)
+unpark_due(struct outbox *o, int64_t now_us)
 {
-	while (l->bytes > l->max_bytes && l->n > 1) {
-		message_free(o, lane_pop(l));
-		l->dropped++;
+	for (struct parked **at = &o->parked; *at;) {
+		if ((*at)->until_us <= now_us)
+			unpark(o, at);
+		else
+			at = &(*at)->next;
 	}
 }
 
+/* ---- queued messages ----------------------------------------------------------------------- */
+
+/* The oldest that may be dropped for want of memory; of events those that are not on the disk,
+ * because the others are read again from there. */
+static struct message **
+find_oldest(struct queue *q, bool unwritten_only)
+{
+	for (struct message **at = &q->first; *at; at = &(*at)->next)
+		if (!unwritten_only || (*at)->disk == DISK_NOT)
+			return at;
+	return NULL;
+}
+
 static void
-append(struct outbox *o, enum message_lane lane, int64_t record, const char *topic,
-	const char *payload, size_t len)
+trim(struct outbox *o, enum message_lane lane)
 {
 	struct lane *l = &o->lanes[lane];
-	struct message *m = message_new(o, len);
-	if (!m) {
-		l->dropped++;
-		return;
+	while (l->bytes > l->max_bytes) {
+		struct queue *q = &l->waiting;
+		struct message **at = find_oldest(q, lane == LANE_EVENT);
+		for (struct parked *p = o->parked; p; p = p->next) {
+			struct message **other =
+				p->lane == lane ? find_oldest(&p->waiting, lane == LANE_EVENT)
+						: NULL;
+			if (other && (!at || (*other)->record < (*at)->record)) {
+				at = other;
+				q = &p->waiting;
+			}
+		}
+		if (!at)
+			return;
+		struct message *m = queue_take_out(q, at);
+		l->bytes -= m->cap;
+		leave(o, m, END_DROPPED);
 	}
-	m->lane = lane;
-	m->topic = topic;
-	m->record = record;
-	memcpy(m->payload, payload, len);
-	lane_append(l, m);
-	lane_trim(o, l);
+}
+
+bool
+outbox_append(struct outbox *o, const struct draft *d, int64_t born_us)
+{
+	struct message *m = pool_take(&o->pool, d->len);
+	if (!m)
+		return false;
+	m->lane = d->lane;
+	m->topic = d->topic;
+	m->record = d->record;
+	m->disk = d->disk;
+	m->seq = d->seq;
+	m->ts_ms = d->ts_ms;
+	m->born_us = born_us;
+	m->stamp = d->stamp;
+	if (d->epoch)
+		strncpy(m->epoch, d->epoch, sizeof(m->epoch) - 1);
+	memcpy(m->payload, d->payload, d->len);
+	queue_insert(&o->lanes[d->lane].waiting, m);
+	o->lanes[d->lane].bytes += m->cap;
+	trim(o, d->lane);
+	return true;
 }
 
 void
-outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
-	size_t len)
+outbox_gate_events(struct outbox *o, int64_t upto, bool anyway)
 {
-	append(o, lane, 0, topic, payload, len);
+	o->events_upto = upto;
+	o->events_anyway = anyway;
 }
 
 void
-outbox_append_record(
-	struct outbox *o, int64_t record, const char *topic, const char *payload, size_t len)
+outbox_each(struct outbox *o, enum message_lane lane, outbox_each_fn *each, void *arg)
 {
-	append(o, LANE_EVENT, record, topic, payload, len);
+	for (struct message *m = o->flying.first; m; m = m->next)
+		if (m->lane == lane)
+			each(arg, m);
+	for (struct parked *p = o->parked; p; p = p->next)
+		for (struct message *m = p->lane == lane ? p->waiting.first : NULL; m; m = m->next)
+			each(arg, m);
+	for (struct message *m = o->lanes[lane].waiting.first; m; m = m->next)
+		each(arg, m);
+}
+
+static int64_t
+release_queue(struct outbox *o, struct queue *q, int64_t above, int64_t before_us)
+{
+	int64_t lowest = INT64_MAX;
+	for (struct message **at = &q->first; *at;) {
+		struct message *m = *at;
+		if (m->disk != DISK_YES || m->record <= above || m->born_us >= before_us) {
+			at = &m->next;
+			continue;
+		}
+		if (m->record < lowest)
+			lowest = m->record;
+		queue_take_out(q, at);
+		o->lanes[m->lane].bytes -= m->cap;
+		pool_give(&o->pool, m);
+	}
+	return lowest;
+}
+
+int64_t
+outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t before_us)
+{
+	int64_t lowest = release_queue(o, &o->lanes[lane].waiting, above, before_us);
+	for (struct parked *p = o->parked; p; p = p->next) {
+		int64_t low = p->lane == lane ? release_queue(o, &p->waiting, above, before_us)
+					      : INT64_MAX;
+		if (low < lowest)
+			lowest = low;
+	}
+	return lowest;
+}
+
+static void
+mend(void *arg, struct message *m)
+{
+	const int64_t *lead_ms = arg;
+	int64_t delta_ms = *lead_ms - m->stamp.offset_ms;
+	char text[8192];
+	if (!m->stamp.unsynced || m->flying)
+		return;
+	size_t len = stamp_mend(m->payload, m->len, delta_ms, text, sizeof(text));
+	if (len == 0 || len > m->cap)
+		return; /* it stays `unsynced`, which is true */
+	memcpy(m->payload, text, len);
+	m->len = (uint32_t)len;
+	m->ts_ms += delta_ms;
+	m->stamp.unsynced = false;
+}
+
+void
+outbox_mend(struct outbox *o, int64_t lead_ms)
+{
+	outbox_each(o, LANE_EVENT, mend, &lead_ms);
+	outbox_each(o, LANE_LIVE, mend, &lead_ms);
+}
+
+struct wanted {
+	int64_t record;
+	bool found;
+};
+
+static void
+look(void *arg, struct message *m)
+{
+	struct wanted *w = arg;
+	w->found |= m->record == w->record;
+}
+
+bool
+outbox_has_record(const struct outbox *o, enum message_lane lane, int64_t record)
+{
+	struct wanted w = {.record = record};
+	outbox_each((struct outbox *)(uintptr_t)o, lane, look, &w);
+	return w.found;
 }
 
 /* ---- retained topics ----------------------------------------------------------------------- */
@@ -253,11 +322,19 @@ changed_append(struct outbox *o, struct retained *r)
 }
 
 void
+outbox_generation(struct outbox *o, uint64_t gathering, uint64_t written)
+{
+	o->gathering = gathering;
+	o->written = written;
+}
+
+void
 outbox_mark(struct outbox *o, struct retained *r)
 {
 	if (!r->listed)
 		return;
 	r->dirty = true;
+	r->held_for = o->gathering;
 	if (!r->queued && !r->in_flight)
 		changed_append(o, r);
 }
@@ -303,7 +380,7 @@ changed_pop(struct outbox *o, int64_t now_us)
 {
 	for (struct retained **at = &o->changed; *at; at = &(*at)->next) {
 		struct retained *r = *at;
-		if (r->paused_until_us > now_us)
+		if (r->paused_until_us > now_us || r->held_for > o->written)
 			continue;
 		*at = r->next;
 		if (!r->next)
@@ -323,7 +400,7 @@ picture(struct outbox *o, struct retained *r)
 		o->ops.trouble(o->ops.arg, r->topic, 0x95, "too large to be written");
 		return NULL;
 	}
-	struct message *m = message_new(o, len ? len : 1);
+	struct message *m = pool_take(&o->pool, len ? len : 1);
 	if (!m)
 		return NULL;
 	memcpy(m->payload, o->render_buf, len);
@@ -339,10 +416,20 @@ picture(struct outbox *o, struct retained *r)
 
 /* ---- the window ---------------------------------------------------------------------------- */
 
+/* Whether the first of a queued lane may go; what is parked steps aside. */
 static bool
-lane_may_go(const struct lane *l, int64_t now_us)
+is_ready(struct outbox *o, enum message_lane lane, int64_t now_us)
 {
-	return l->first && l->paused_until_us <= now_us;
+	struct lane *l = &o->lanes[lane];
+	struct parked *p;
+	if (l->paused_until_us > now_us)
+		return false;
+	while (o->parked && l->waiting.first && (p = parked_find(o, l->waiting.first)) != NULL)
+		queue_append(&p->waiting, queue_pop(&l->waiting));
+	struct message *m = l->waiting.first;
+	if (!m || lane != LANE_EVENT)
+		return m != NULL;
+	return m->record <= o->events_upto && (m->disk == DISK_YES || o->events_anyway);
 }
 
 static struct message *
@@ -357,29 +444,51 @@ next_retained(struct outbox *o, int64_t now_us)
 }
 
 static struct message *
+take(struct outbox *o, enum message_lane lane)
+{
+	struct message *m = queue_pop(&o->lanes[lane].waiting);
+	o->lanes[lane].bytes -= m->cap;
+	return m;
+}
+
+/* Fresh events, what is so now, live telemetry, late events of an outage, history. Whoever waits
+ * behind another gets a share of the turns, so that nothing starves. */
+static struct message *
 next_message(struct outbox *o, int64_t now_us)
 {
-	struct message *m = NULL;
-	if (o->burst)
-		m = next_retained(o, now_us);
-	if (!m && lane_may_go(&o->lanes[LANE_EVENT], now_us))
-		m = lane_pop(&o->lanes[LANE_EVENT]);
-	if (!m)
-		m = next_retained(o, now_us);
-	if (!m && lane_may_go(&o->lanes[LANE_LIVE], now_us))
-		m = lane_pop(&o->lanes[LANE_LIVE]);
-	return m;
+	struct message *m = o->burst ? next_retained(o, now_us) : NULL;
+	if (m)
+		return m;
+	bool event = is_ready(o, LANE_EVENT, now_us), live = is_ready(o, LANE_LIVE, now_us);
+	bool history = is_ready(o, LANE_HISTORY, now_us) &&
+		       o->lanes[LANE_HISTORY].in_flight < (o->window + 2) / 3;
+	bool late = event && now_us - o->lanes[LANE_EVENT].waiting.first->born_us > LATE_US;
+	o->turn++;
+	if (event && !late && !(live && o->turn % 4 == 0))
+		return take(o, LANE_EVENT);
+	m = next_retained(o, now_us);
+	if (m)
+		return m;
+	if (live && !(late && o->turn % 4 == 0) && !(history && !event && o->turn % 16 == 0))
+		return take(o, LANE_LIVE);
+	if (event)
+		return take(o, LANE_EVENT);
+	return history ? take(o, LANE_HISTORY) : NULL;
 }
 
 void
 outbox_pump(struct outbox *o, int64_t now_us)
 {
+	unpark_due(o, now_us);
 	while (o->connected && o->in_flight < o->window) {
 		struct message *m = next_message(o, now_us);
 		if (!m)
 			break;
 		o->in_flight++;
+		o->lanes[m->lane].in_flight++;
 		o->published++;
+		m->flying = true;
+		queue_append(&o->flying, m);
 		o->ops.send(o->ops.arg, m);
 	}
 }
@@ -390,15 +499,20 @@ outbox_connected(struct outbox *o, unsigned window)
 	o->connected = true;
 	o->window = window ? window : 1;
 	o->burst = 0;
+	while (o->parked)
+		unpark(o, &o->parked);
 	for (size_t i = 0; i < LANE_COUNT; i++)
 		o->lanes[i].paused_until_us = o->lanes[i].quota_until_us = o->lanes[i].pause_us = 0;
 	/* Listed anew, so that they go in the order in which they were added. */
 	o->changed = NULL;
 	o->changed_last = &o->changed;
 	for (struct retained *r = o->all; r; r = r->all_next) {
+		uint64_t held_for = r->held_for;
+		bool dirty = r->dirty;
 		r->paused_until_us = 0;
 		r->queued = false;
 		outbox_mark(o, r);
+		r->held_for = dirty ? held_for : 0; /* what it shows has not changed */
 		o->burst += r->queued; /* one that is still on its way follows when it is back */
 	}
 }
@@ -409,36 +523,31 @@ outbox_disconnected(struct outbox *o)
 	o->connected = false;
 }
 
-static void
-pause_lane(struct outbox *o, struct message *m, int64_t now_us, int64_t pause_us)
-{
-	if (m->retained)
-		m->retained->paused_until_us = now_us + pause_us;
-	else
-		o->lanes[m->lane].paused_until_us = now_us + pause_us;
-}
+/* ---- what came back ------------------------------------------------------------------------ */
 
 /* It stays in the outbox: a retained topic is drawn again, the rest goes back to its place. */
 static void
 keep(struct outbox *o, struct message *m)
 {
 	if (m->retained) {
+		uint64_t held_for = m->retained->held_for;
+		bool dirty = m->retained->dirty;
 		outbox_mark(o, m->retained);
-		message_free(o, m);
+		m->retained->held_for = dirty ? held_for : 0;
+		pool_give(&o->pool, m);
 		return;
 	}
-	lane_insert(&o->lanes[m->lane], m);
-	lane_trim(o, &o->lanes[m->lane]);
+	queue_insert(&o->lanes[m->lane].waiting, m);
+	o->lanes[m->lane].bytes += m->cap;
+	trim(o, m->lane);
 }
 
 static void
-settled(struct outbox *o, struct message *m)
+settled(struct outbox *o, struct message *m, enum message_end how)
 {
 	struct retained *r = m->retained;
 	bool was_clearing = m->retain && m->len == 0;
-	if (m->record && o->ops.settled)
-		o->ops.settled(o->ops.arg, m->record);
-	message_free(o, m);
+	leave(o, m, how);
 	if (!r)
 		return;
 	if (r->leaving && was_clearing) {
@@ -447,8 +556,11 @@ settled(struct outbox *o, struct message *m)
 			r->gone(r);
 		return;
 	}
-	if (r->dirty || r->leaving)
+	if (r->leaving || r->dirty) {
+		uint64_t held_for = r->held_for;
 		outbox_mark(o, r);
+		r->held_for = held_for;
+	}
 }
 
 /* Doubles once per pause: a whole window that is refused is one refusal. */
@@ -464,69 +576,125 @@ quota_pause(struct lane *l, int64_t now_us)
 	return l->pause_us;
 }
 
+/* Its topic waits, or its lane where there is but one kind of thing in it. */
+static void
+pause_topic(struct outbox *o, struct message *m, int64_t now_us, int64_t pause_us)
+{
+	if (m->retained)
+		m->retained->paused_until_us = now_us + pause_us;
+	else if (m->lane == LANE_HISTORY || !park(o, m, now_us + pause_us))
+		o->lanes[m->lane].paused_until_us = now_us + pause_us;
+}
+
+static void
+pause_lane(struct outbox *o, struct message *m, int64_t now_us)
+{
+	int64_t pause_us = quota_pause(&o->lanes[m->lane], now_us);
+	if (m->retained)
+		m->retained->paused_until_us = now_us + pause_us;
+	else
+		o->lanes[m->lane].paused_until_us = now_us + pause_us;
+}
+
 static void
 refuse(struct outbox *o, struct message *m, enum verdict verdict, const char *what, int64_t now_us)
 {
-	bool give_up = verdict == VERDICT_NEVER || (verdict == VERDICT_RETRY && ++m->tries > 3);
+	m->reason = puback_reason(m);
 	o->refused++;
-	o->ops.trouble(o->ops.arg, m->topic, m->result == RESULT_TOO_BIG ? 0x95 : m->reason, what);
-	if (give_up) {
-		if (m->lane == LANE_EVENT || m->lane == LANE_LIVE)
-			o->lanes[m->lane].dropped++;
-		else
+	o->ops.trouble(o->ops.arg, m->topic, m->reason, what);
+	if (verdict == VERDICT_NEVER || verdict == VERDICT_TOO_BIG ||
+		(verdict == VERDICT_RETRY && ++m->tries > 3)) {
+		if (m->retained)
 			m->retained->dirty = false; /* drawn again when it changes */
-		settled(o, m);
+		settled(o, m, END_REJECTED);
 		return;
 	}
 	if (verdict == VERDICT_PAUSE)
-		pause_lane(o, m, now_us, 15 * MINUTE_US);
-	else if (verdict == VERDICT_QUOTA)
-		pause_lane(o, m, now_us, quota_pause(&o->lanes[m->lane], now_us));
+		pause_topic(o, m, now_us, 15 * MINUTE_US);
 	else if (verdict == VERDICT_RETRY)
-		pause_lane(o, m, now_us, m->retained ? MINUTE_US : m->tries * MINUTE_US / 12);
+		pause_topic(o, m, now_us, m->retained ? MINUTE_US : m->tries * 5 * S);
+	else if (verdict == VERDICT_QUOTA)
+		pause_lane(o, m, now_us);
 	keep(o, m);
+}
+
+static void
+land(struct outbox *o, struct message *m)
+{
+	struct message **at = &o->flying.first;
+	while (*at != m)
+		at = &(*at)->next;
+	queue_take_out(&o->flying, at);
+	m->flying = false;
+	o->in_flight--;
+	o->lanes[m->lane].in_flight--;
+	if (m->retained)
+		m->retained->in_flight = false;
 }
 
 bool
 outbox_done(struct outbox *o, struct message *m, int64_t now_us)
 {
 	const char *what;
-	o->in_flight--;
-	if (m->retained)
-		m->retained->in_flight = false;
+	land(o, m);
 	if (m->result == RESULT_UNSENT) {
 		keep(o, m);
 		return false;
 	}
-	enum verdict verdict = judge(m, &what);
+	enum verdict verdict = puback_judge(m, &what);
 	if (verdict == VERDICT_ACCEPTED) {
 		o->acknowledged++;
 		o->lanes[m->lane].pause_us = 0;
-		settled(o, m);
+		settled(o, m, END_ACKNOWLEDGED);
 		return false;
 	}
 	refuse(o, m, verdict, what, now_us);
 	return verdict == VERDICT_RECONNECT;
 }
 
+/* ---- how it is ----------------------------------------------------------------------------- */
+
 bool
 outbox_idle(const struct outbox *o)
 {
-	return o->in_flight == 0 && !o->changed && !o->lanes[LANE_EVENT].first &&
-	       !o->lanes[LANE_LIVE].first;
+	return o->in_flight == 0 && !o->changed && !o->parked &&
+	       !o->lanes[LANE_EVENT].waiting.first && !o->lanes[LANE_LIVE].waiting.first &&
+	       !o->lanes[LANE_HISTORY].waiting.first;
+}
+
+/* Queues are in the order of numbers, so their first is their oldest. */
+static void
+count(struct lane_stats *s, const struct message *m)
+{
+	if (!m || m->record >= s->floor)
+		return;
+	s->floor = m->record;
+	s->oldest_us = m->born_us;
+	s->oldest_ts_ms = m->ts_ms;
 }
 
 void
 outbox_stats(const struct outbox *o, struct outbox_stats *out)
 {
-	const struct lane *live = &o->lanes[LANE_LIVE], *events = &o->lanes[LANE_EVENT];
 	*out = (struct outbox_stats){.published = o->published,
 		.acknowledged = o->acknowledged,
 		.refused = o->refused,
-		.dropped_live = live->dropped,
-		.dropped_events = events->dropped,
-		.waiting = live->n + events->n,
-		.waiting_bytes = live->bytes + events->bytes,
-		.event_bytes = events->bytes,
 		.in_flight = o->in_flight};
+	for (int i = LANE_EVENT; i < LANE_COUNT; i++) {
+		const struct lane *l = &o->lanes[i];
+		out->lanes[i] = (struct lane_stats){.waiting = l->waiting.n,
+			.bytes = l->bytes,
+			.in_flight = l->in_flight,
+			.dropped = l->dropped,
+			.oldest_us = INT64_MAX,
+			.floor = INT64_MAX};
+		count(&out->lanes[i], l->waiting.first);
+	}
+	for (const struct parked *p = o->parked; p; p = p->next) {
+		out->lanes[p->lane].waiting += p->waiting.n;
+		count(&out->lanes[p->lane], p->waiting.first);
+	}
+	for (const struct message *m = o->flying.first; m; m = m->next)
+		if (m->lane != LANE_RETAINED)
+			count(&out->lanes[m->lane], m);
 }

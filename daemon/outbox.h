@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* outbox.h -- what may go to the broker now, and what waits
  *
- * Three lanes. Retained topics are pictures of what is so now: only "it changed" is queued, and
- * the payload is rendered when its turn comes, so an old picture is never sent. Events go before
- * live telemetry. Each queued lane is a first-in-first-out list bounded in bytes; when it is full
- * its oldest message goes, and the loss is counted.
+ * Four lanes. Retained topics are pictures of what is so now: only "it changed" is queued, and
+ * the payload is rendered when its turn comes, so an old picture is never sent. Events go next,
+ * but live telemetry always has a share of the window; history takes what is left. Each queued
+ * lane is a first-in-first-out list. A topic that the broker refuses for a while is parked, and
+ * blocks nothing else.
  *
  * At most `window` messages are with the uplink; one leaves the outbox when its PUBACK came back.
  * Messages come from free lists by size, so nothing is allocated per sample in steady state.
- * Loop thread only.
+ * Nothing is written to the disk here, but each message knows whether it is there. Loop thread.
  */
 #ifndef DAEMON_OUTBOX_H
 #define DAEMON_OUTBOX_H
@@ -31,23 +32,40 @@ struct retained {
 	/* the outbox's */
 	struct retained *next;
 	bool listed, dirty, queued, in_flight, leaving;
+	uint64_t held_for; /* the generation that must be on the disk first */
 	int64_t paused_until_us;
 	struct retained *all_next, **all_prev;
+};
+
+enum message_end {
+	END_ACKNOWLEDGED,
+	END_REJECTED, /* it can never be accepted; m->reason */
+	END_DROPPED,  /* no room: it is lost unless it is on the disk */
 };
 
 struct outbox_ops {
 	void (*send)(void *arg, struct message *m); /* to the uplink */
 	void (*trouble)(void *arg, const char *topic, int reason, const char *what);
-	/* The broker has the message of this record, or can never take it. NULL: not wanted. */
-	void (*settled)(void *arg, int64_t record);
+	/* A message of a queued lane leaves the outbox. NULL: not wanted. */
+	void (*ended)(void *arg, const struct message *m, enum message_end how);
 	/* A retained topic is about to be filled, or was cleared. NULL: not wanted. */
 	void (*listed)(void *arg, const char *topic, bool listed);
 	void *arg;
 };
 
+struct lane_stats {
+	size_t waiting, bytes; /* not with the uplink; memory */
+	size_t in_flight;
+	uint64_t dropped;
+	int64_t oldest_us;    /* when the oldest was born, in flight or not; INT64_MAX: none */
+	int64_t oldest_ts_ms; /* its time; 0: none */
+	int64_t floor;        /* the lowest record number in memory; INT64_MAX: none */
+};
+
 struct outbox_stats {
-	uint64_t published, acknowledged, refused, dropped_live, dropped_events;
-	size_t waiting, waiting_bytes, event_bytes, in_flight;
+	uint64_t published, acknowledged, refused;
+	size_t in_flight;
+	struct lane_stats lanes[LANE_COUNT];
 };
 
 struct outbox;
@@ -55,6 +73,7 @@ struct outbox;
 struct outbox *outbox_create(const struct outbox_ops *ops, size_t live_bytes, size_t event_bytes);
 void outbox_destroy(struct outbox *o);
 
+/* ---- retained topics ---- */
 /* Announces a retained topic and marks it changed. */
 void outbox_add(struct outbox *o, struct retained *r);
 /* What it shows has changed; nothing, if it was not announced. */
@@ -62,13 +81,28 @@ void outbox_mark(struct outbox *o, struct retained *r);
 /* It lost its owner: an empty payload clears it at the broker, then `gone` is called. From here
  * on `render` is not called any more. */
 void outbox_forget(struct outbox *o, struct retained *r);
-/* Copies a message into LANE_EVENT or LANE_LIVE; `topic` must outlive it. */
-void outbox_append(struct outbox *o, enum message_lane lane, const char *topic, const char *payload,
-	size_t len);
-/* The same into LANE_EVENT for a message that is on the disk under this number. */
-void outbox_append_record(
-	struct outbox *o, int64_t record, const char *topic, const char *payload, size_t len);
+/* What is marked from now on shows changes of `gathering`, and is held until `written` has come to
+ * it: nothing is told that is not on the disk. */
+void outbox_generation(struct outbox *o, uint64_t gathering, uint64_t written);
 
+/* ---- queued messages ---- */
+/* Copies it to its place among its lane's numbers. `born_us`: since when it waits. False: no
+ * memory, and nothing was called. */
+bool outbox_append(struct outbox *o, const struct draft *d, int64_t born_us);
+/* Events may go only from the disk (DISK_YES) and up to number `upto`; `anyway`: also those that
+ * the disk refused. */
+void outbox_gate_events(struct outbox *o, int64_t upto, bool anyway);
+/* Each message of a lane, waiting, parked or in flight. */
+typedef void outbox_each_fn(void *arg, struct message *m);
+void outbox_each(struct outbox *o, enum message_lane lane, outbox_each_fn *each, void *arg);
+/* Forgets what waits, is on the disk (DISK_YES), has a number above `above` and was born before
+ * before_us. The lowest number forgotten, INT64_MAX if none. */
+int64_t outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t before_us);
+/* The clock was set (wall time = CLOCK_BOOTTIME + lead_ms): what waits is stamped anew. */
+void outbox_mend(struct outbox *o, int64_t lead_ms);
+bool outbox_has_record(const struct outbox *o, enum message_lane lane, int64_t record);
+
+/* ---- the broker ---- */
 /* The broker accepts from now on `window` messages at a time; every retained topic is sent again,
  * in the order in which they were added, before anything else. */
 void outbox_connected(struct outbox *o, unsigned window);

@@ -333,6 +333,49 @@ payload_config_event(char *buf, size_t size, const struct envelope *e, const cha
 	return payload_finish(&j);
 }
 
+static void
+put_known(struct json *j, const char *key, int64_t value, bool known)
+{
+	if (known)
+		json_put_int(j, key, value);
+	else
+		json_put_null(j, key);
+}
+
+size_t
+payload_gap(char *buf, size_t size, const struct envelope *e, const struct gap *gap, size_t root)
+{
+	struct json j;
+	payload_begin(&j, buf, size, e);
+	json_put_string(&j, "topic", gap->topic + root);
+	json_put_string(&j, "of_epoch", gap->epoch);
+	json_put_uint(&j, "from_seq", gap->from_seq);
+	json_put_uint(&j, "to_seq", gap->to_seq);
+	put_known(&j, "from_ts", gap->from_ts_ms, gap->from_ts_ms != 0);
+	put_known(&j, "to_ts", gap->to_ts_ms, gap->to_ts_ms != 0);
+	put_known(&j, "count", gap->count, gap->count >= 0);
+	json_put_string(&j, "reason", gap->reason);
+	return payload_finish(&j);
+}
+
+size_t
+payload_history(char *buf, size_t size, const char *gw, const struct unit *u, size_t from,
+	size_t to, size_t root)
+{
+	struct json j;
+	json_init(&j, buf, size);
+	json_open(&j, NULL, '{');
+	json_put_int(&j, "v", 1);
+	json_put_string(&j, "gw", gw);
+	json_put_string(&j, "epoch", u->epoch);
+	json_put_string(&j, "topic", u->topic + root);
+	json_open(&j, "records", '[');
+	for (size_t i = from; i < to; i++)
+		json_put_text(&j, NULL, u->records[i].text, u->records[i].len);
+	json_close(&j, ']');
+	return payload_finish(&j);
+}
+
 size_t
 payload_clock_event(char *buf, size_t size, const struct envelope *e, int64_t step_ms)
 {
@@ -403,7 +446,7 @@ mqtt_health(struct json *j, const struct health *h)
 	json_put_string(j, "protocol", h->protocol);
 	json_put_int(j, "since", h->mqtt_since_ms);
 	json_put_uint(j, "reconnects", h->reconnects);
-	json_put_uint(j, "in_flight", h->outbox.in_flight);
+	json_put_uint(j, "in_flight", h->in_flight);
 	json_put_string(j, "last_error", h->mqtt_error[0] ? h->mqtt_error : NULL);
 	json_close(j, '}');
 }
@@ -422,10 +465,13 @@ payload_health(char *buf, size_t size, const struct envelope *e, const struct he
 	json_close(&j, '}');
 	mqtt_health(&j, h);
 	json_open(&j, "spool", '{');
-	json_put_uint(&j, "records", h->outbox.waiting);
-	json_put_uint(&j, "bytes", h->outbox.waiting_bytes);
-	json_put_null(&j, "oldest_ts");
-	json_put_uint(&j, "evicted", h->outbox.dropped_live + h->outbox.dropped_events);
+	json_put_int(&j, "records", h->spool.records);
+	json_put_int(&j, "bytes", h->spool.bytes);
+	if (h->spool.oldest_ts_ms)
+		json_put_int(&j, "oldest_ts", h->spool.oldest_ts_ms);
+	else
+		json_put_null(&j, "oldest_ts");
+	json_put_int(&j, "evicted", h->spool.evicted);
 	json_close(&j, '}');
 	json_open(&j, "buses", '[');
 	for (size_t i = 0; i < h->n_buses; i++)

@@ -9,6 +9,7 @@
 #define DAEMON_PAYLOAD_H
 
 #include "config/config.h"
+#include "daemon/backlog.h"
 #include "daemon/clock.h"
 #include "daemon/machine.h"
 #include "daemon/outbox.h"
@@ -22,6 +23,15 @@ struct envelope {
 	const char *gw;
 	const char *epoch; /* NULL: a retained topic, which has neither epoch nor seq */
 	uint64_t seq;
+};
+
+struct gap {                /* records that will never come */
+	const char *topic;  /* whole */
+	const char *reason; /* "spool-full", "write-error", "corrupt", "refused", "restart" */
+	char epoch[9];
+	uint64_t from_seq, to_seq;
+	int64_t from_ts_ms, to_ts_ms; /* 0: not known */
+	int64_t count;                /* negative: not known */
 };
 
 struct bus_health {
@@ -38,7 +48,10 @@ struct health {
 	const char *mqtt_state, *broker, *protocol, *mqtt_error;
 	int64_t mqtt_since_ms;
 	uint64_t reconnects;
-	struct outbox_stats outbox;
+	uint64_t published, acknowledged, refused, in_flight;
+	struct spool_figures {
+		int64_t records, bytes, oldest_ts_ms, evicted; /* oldest 0: nothing waits */
+	} spool;
 	struct bus_health *buses;
 	size_t n_buses;
 	const char *config_hash, *config_error;
@@ -84,6 +97,12 @@ size_t payload_usage(char *buf, size_t size, const struct envelope *e, const str
 	const char *asset);
 size_t payload_counters_event(char *buf, size_t size, const struct envelope *e, const char *field,
 	double was, double now, const char *note);
+/* `root`: the length of "parks/P/" in topics. */
+size_t payload_gap(
+	char *buf, size_t size, const struct envelope *e, const struct gap *gap, size_t root);
+/* The unit's records `from` .. `to` - 1. */
+size_t payload_history(char *buf, size_t size, const char *gw, const struct unit *u, size_t from,
+	size_t to, size_t root);
 /* The hint for a source that does not answer; "" for one that does. */
 void payload_hint(char *buf, size_t size, const struct source *s, enum language language);
 

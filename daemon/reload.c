@@ -282,7 +282,7 @@ static void
 tell_config(struct gateway *g, const char *hash, const char *error)
 {
 	struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
-	journal_event(g, g->event_topic,
+	journal_event(g, g->event_topic, &e,
 		payload_config_event(g->scratch, GATEWAY_SCRATCH, &e, hash, error == NULL, error));
 	health_changed(g);
 }

@@ -113,10 +113,6 @@ remember_tick(struct gateway *g, int64_t now_us)
 	if (now_us < g->next_checkpoint_us)
 		return;
 	g->next_checkpoint_us = now_us + CHECKPOINT_US;
-	if (journal_is_broken(g)) { /* what the disk refused is put again as a whole */
-		remember_everything(g);
-		return;
-	}
 	for (size_t i = 0; i < g->n_machines; i++)
 		if (g->machines[i]->usage.kept.job.id[0])
 			remember_usage(g, g->machines[i]);
@@ -136,11 +132,10 @@ static int64_t
 gap_us(struct gateway *g, const char *asset, const struct usage_kept *kept, struct moment now)
 {
 	struct kept_moment at = {.us = 0};
-	char *text = state_get(g->state, "moment", asset);
+	const char *text = journal_kept(g, "moment", asset);
 	int64_t gap = (now.wall_ms - kept->at_ms) * 1000;
 	if (keep_read_moment(text, &at) && strcmp(at.boot, g->boot) == 0)
 		gap = now.us - at.us;
-	free(text);
 	return gap > 0 ? gap : 0;
 }
 
@@ -155,7 +150,8 @@ end_elsewhere(struct gateway *g, const char *asset, const char *home, struct usa
 		job.ended_ms = job.last_ms;
 		const char *topic = gateway_topic(g, "machines/%s/job", home);
 		struct envelope e = gateway_numbered(g, job.ended_ms, topic);
-		journal_event(g, topic, payload_job(g->scratch, GATEWAY_SCRATCH, &e, &job, asset));
+		journal_event(
+			g, topic, &e, payload_job(g->scratch, GATEWAY_SCRATCH, &e, &job, asset));
 	}
 	memset(kept->job.id, 0, sizeof(kept->job.id));
 	if (keep_usage(kept, text, sizeof(text)))
@@ -171,22 +167,20 @@ recall_usage(struct gateway *g, struct machine *m, struct moment now)
 		.entropy = entropy};
 	struct usage_kept kept = usage_nothing;
 	usage_init(&m->usage, &rules, now);
-	char *text = state_get(g->state, "usage", asset);
-	char *home = state_get(g->state, "home", asset);
+	const char *text = journal_kept(g, "usage", asset);
+	const char *home = journal_kept(g, "home", asset);
 	if (keep_read_usage(text, &kept)) {
 		if (home && strcmp(home, m->config->id) != 0)
 			end_elsewhere(g, asset, home, &kept);
 		usage_restore(&m->usage, &kept, gap_us(g, asset, &kept, now), now);
 	}
-	free(home);
-	free(text);
 }
 
 static void
 recall_machine(struct gateway *g, struct machine *m, struct moment now)
 {
 	struct kept_machine kept = {.activity = ACTIVITY_UNKNOWN};
-	char *text = state_get(g->state, "machine", m->config->id);
+	const char *text = journal_kept(g, "machine", m->config->id);
 	if (keep_read_machine(text, &kept)) {
 		m->activity = kept.activity;
 		m->former_since_ms = kept.since_ms;
@@ -201,7 +195,6 @@ recall_machine(struct gateway *g, struct machine *m, struct moment now)
 		}
 		machine_rebind(m, now); /* its rules start from this activity */
 	}
-	free(text);
 }
 
 struct recalled {
@@ -248,7 +241,7 @@ remember_recall(struct gateway *g, struct machine *m)
 {
 	struct recalled r = {.g = g, .only = m};
 	recall(g, m);
-	state_each(g->state, "alarm", recall_alarm, &r);
+	journal_each(g, "alarm", recall_alarm, &r);
 }
 
 void
@@ -257,7 +250,7 @@ remember_recall_all(struct gateway *g)
 	struct recalled r = {.g = g};
 	for (size_t i = 0; i < g->n_machines; i++)
 		recall(g, g->machines[i]);
-	state_each(g->state, "alarm", recall_alarm, &r);
+	journal_each(g, "alarm", recall_alarm, &r);
 }
 
 /* ---- what has lost its owner ---------------------------------------------------------------- */
@@ -287,9 +280,8 @@ end_orphan(void *arg, const char *asset, const char *text)
 	struct usage_kept kept = usage_nothing;
 	if (has_owner(g, asset) || !keep_read_usage(text, &kept) || !kept.job.id[0])
 		return;
-	char *home = state_get(g->state, "home", asset);
+	const char *home = journal_kept(g, "home", asset);
 	end_elsewhere(g, asset, home ? home : asset, &kept);
-	free(home);
 }
 
 /* "machines/M/LEAF" of a machine that is configured, which will fill it again itself. */
@@ -331,6 +323,6 @@ clear_orphan(void *arg, const char *topic, const char *text)
 void
 remember_orphans(struct gateway *g)
 {
-	state_each(g->state, "usage", end_orphan, g);
-	state_each(g->state, "topic", clear_orphan, g);
+	journal_each(g, "usage", end_orphan, g);
+	journal_each(g, "topic", clear_orphan, g);
 }

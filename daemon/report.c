@@ -23,7 +23,7 @@ gateway_part(struct json *j, struct gateway *g)
 	json_put_string(j, "host", h->broker);
 	json_put_string(j, "protocol", h->protocol);
 	json_put_string(j, "error", h->mqtt_error[0] ? h->mqtt_error : NULL);
-	json_put_uint(j, "waiting", h->outbox.waiting);
+	json_put_int(j, "waiting", h->spool.records);
 	json_close(j, '}');
 	json_close(j, '}');
 }

@@ -8,7 +8,6 @@
 
 #include "config/config.h"
 #include "daemon/moment.h"
-#include "daemon/state.h"
 #include "drivers/device.h"
 
 struct machine;
@@ -22,6 +21,12 @@ struct point_state {
 	int64_t good_us;         /* CLOCK_MONOTONIC of it */
 	bool was_published;      /* deadband: `published` holds */
 	double published;
+};
+
+/* Who a source's device is. */
+struct identity {
+	char plugged[96]; /* the USB device, "1a86:7523:SERIAL"; "": not USB, or not known */
+	char device[64];  /* what it says it is; "": nothing */
 };
 
 struct source {

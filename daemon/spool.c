@@ -357,6 +357,7 @@ spool_start(struct spool *s)
 void
 spool_post(struct spool *s, struct spool_job *job)
 {
+	job->mail.kind = MAIL_SPOOL;
 	mailbox_post(&s->jobs, &job->mail);
 }
 

@@ -91,7 +91,7 @@ tell(struct gateway *g, struct trouble *t, unsigned bits)
 		if (!(bits & words[i].bit))
 			continue;
 		struct envelope e = gateway_numbered(g, clock_wall_ms(), g->event_topic);
-		journal_event(g, g->event_topic,
+		journal_event(g, g->event_topic, &e,
 			payload_alarm_event(
 				g->scratch, GATEWAY_SCRATCH, &e, &t->alarm, words[i].word));
 	}
@@ -190,9 +190,8 @@ trouble_remember(struct gateway *g)
 void
 trouble_recall(struct gateway *g)
 {
-	state_each(g->state, "alarm", recall, g);
+	journal_each(g, "alarm", recall, g);
 	trouble_clear(g, "config-refused"); /* this one was accepted */
-	trouble_set(g, "disk", g->state ? TRUTH_FALSE : TRUTH_TRUE);
 }
 
 void

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "daemon/keep.h"
-#include "daemon/state.h"
 
 static char text[KEEP_SIZE];
 
@@ -132,105 +131,6 @@ test_what_is_no_such_text(void **state)
 	assert_true(u.energy_wh < 0);
 }
 
-/* ---- the database --------------------------------------------------------------------------- */
-
-static char directory[] = "/tmp/keep_test.XXXXXX";
-static int n_records;
-static int64_t last_record;
-static char last_topic[64];
-
-/* Takes the database and its directory away. */
-static int
-tear_down(void **state)
-{
-	static const char *const names[] = {"state.db", "state.db-wal", "state.db-shm"};
-	char path[64];
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		unlink(path);
-	}
-	rmdir(directory);
-	return 0;
-}
-
-static struct state *
-reopen(struct state *s)
-{
-	char error[256] = "";
-	state_close(s);
-	s = state_open(directory, error, sizeof(error));
-	assert_string_equal(error, "");
-	assert_non_null(s);
-	return s;
-}
-
-static bool
-count_record(void *arg, int64_t record, const char *topic, const char *payload, size_t len)
-{
-	(void)arg;
-	assert_true(record > last_record);
-	assert_int_equal(len, strlen(payload));
-	last_record = record;
-	snprintf(last_topic, sizeof(last_topic), "%s", topic);
-	n_records++;
-	return true;
-}
-
-static int
-records(struct state *s)
-{
-	n_records = 0;
-	last_record = 0;
-	state_records(s, 0, count_record, NULL);
-	return n_records;
-}
-
-static void
-test_a_change_and_its_record_are_one(void **state)
-{
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	struct state *s = reopen(NULL);
-	state_put(s, "usage", "INV-1", "{\"a\":1}");
-	assert_true(state_record(s, "machines/m/job", "{}", 2) > 0);
-	assert_true(state_is_urgent(s));
-	s = reopen(s); /* the power went before the commit */
-	assert_null(state_get(s, "usage", "INV-1"));
-	assert_int_equal(records(s), 0);
-	state_put(s, "usage", "INV-1", "{\"a\":1}");
-	int64_t first = state_record(s, "machines/m/job", "{}", 2);
-	assert_int_equal(state_commit(s), 0);
-	s = reopen(s);
-	char *kept = state_get(s, "usage", "INV-1");
-	assert_string_equal(kept, "{\"a\":1}");
-	free(kept);
-	assert_int_equal(records(s), 1);
-	state_forget(s, first);
-	assert_false(state_is_urgent(s)); /* it can wait for others */
-	assert_int_equal(state_commit(s), 0);
-	s = reopen(s);
-	assert_int_equal(records(s), 0);
-	assert_true(state_record(s, "t", "{}", 2) > first); /* also of an empty table */
-	state_drop(s, "usage", "INV-1");
-	assert_int_equal(state_commit(s), 0);
-	assert_null(state_get(s, "usage", "INV-1"));
-	state_close(s);
-}
-
-static void
-test_without_a_database_nothing_is_kept(void **state)
-{
-	char error[256] = "";
-	(void)state;
-	assert_null(state_open("/proc/none", error, sizeof(error)));
-	assert_non_null(strstr(error, "/proc/none/state.db"));
-	state_put(NULL, "usage", "a", "b");
-	assert_int_equal(state_record(NULL, "t", "{}", 2), 0);
-	assert_int_equal(state_commit(NULL), 0);
-	assert_null(state_get(NULL, "usage", "a"));
-}
-
 int
 main(void)
 {
@@ -238,8 +138,6 @@ main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_an_alarm_with_every_kind_of_value),
 		cmocka_unit_test(test_what_is_no_such_text),
-		cmocka_unit_test_teardown(test_a_change_and_its_record_are_one, tear_down),
-		cmocka_unit_test(test_without_a_database_nothing_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ static struct {
 } uplink;
 
 static struct outbox *box;
+static int64_t next_record;
 
 static void
 take(void *arg, struct message *m)
@@ -32,6 +33,21 @@ take(void *arg, struct message *m)
 	(void)arg;
 	assert_true(uplink.n < MAX);
 	uplink.sent[uplink.n++] = m;
+}
+
+static struct {
+	unsigned acknowledged, rejected, dropped;
+	int64_t last;
+} ends;
+
+static void
+ended(void *arg, const struct message *m, enum message_end how)
+{
+	(void)arg;
+	ends.acknowledged += how == END_ACKNOWLEDGED;
+	ends.rejected += how == END_REJECTED;
+	ends.dropped += how == END_DROPPED;
+	ends.last = m->record;
 }
 
 static void
@@ -47,9 +63,11 @@ trouble(void *arg, const char *topic, int reason, const char *what)
 static int
 set_up(void **state)
 {
-	struct outbox_ops ops = {.send = take, .trouble = trouble};
+	struct outbox_ops ops = {.send = take, .trouble = trouble, .ended = ended};
 	(void)state;
 	memset(&uplink, 0, sizeof(uplink));
+	memset(&ends, 0, sizeof(ends));
+	next_record = 0;
 	box = outbox_create(&ops, 64 * 1024, 16 * 1024);
 	return box ? 0 : -1;
 }
@@ -86,11 +104,26 @@ accept_all(int64_t now)
 }
 
 static void
-append(enum message_lane lane, int number)
+append_to(
+	const char *topic, enum message_lane lane, enum message_disk disk, int number, int64_t born)
 {
 	char text[32];
-	int n = snprintf(text, sizeof(text), "%d", number);
-	outbox_append(box, lane, lane == LANE_EVENT ? "event" : "live", text, (size_t)n);
+	struct draft d = {.lane = lane,
+		.topic = topic,
+		.record = ++next_record,
+		.disk = disk,
+		.payload = text,
+		.len = (size_t)snprintf(text, sizeof(text), "%d", number)};
+	assert_true(outbox_append(box, &d, born));
+}
+
+/* Events that are on the disk, live telemetry that is not. */
+static void
+append(enum message_lane lane, int number)
+{
+	static const char *const topics[] = {
+		[LANE_EVENT] = "event", [LANE_LIVE] = "live", [LANE_HISTORY] = "history"};
+	append_to(topics[lane], lane, lane == LANE_EVENT ? DISK_YES : DISK_NOT, number, 0);
 }
 
 static int
@@ -142,7 +175,7 @@ test_window(void **state)
 	assert_int_equal(number_of(uplink.sent[3]), 4);
 	accept_all(0);
 	assert_int_equal(stats().acknowledged, 10);
-	assert_int_equal(stats().waiting, 0);
+	assert_int_equal(stats().lanes[LANE_LIVE].waiting, 0);
 }
 
 static void
@@ -191,7 +224,7 @@ test_unsent_goes_back_in_order(void **state)
 	assert_int_equal(uplink.n, 7);
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(number_of(uplink.sent[i]), i + 1);
-	assert_int_equal(stats().dropped_live, 0);
+	assert_int_equal(stats().lanes[LANE_LIVE].dropped, 0);
 }
 
 /* ---- bounds ------------------------------------------------------------------------------------
@@ -203,13 +236,16 @@ test_the_oldest_goes_when_a_lane_is_full(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		append(LANE_LIVE, i);
-		append(LANE_EVENT, i);
+		append_to("event", LANE_EVENT, DISK_NOT, i, 0);
 	}
 	struct outbox_stats s = stats();
-	assert_int_equal(s.dropped_live, 1000 - 256); /* 256 bytes each */
-	assert_int_equal(s.dropped_events, 1000 - 64);
-	assert_int_equal(s.waiting, 256 + 64);
-	assert_true(s.waiting_bytes <= 80 * 1024);
+	const struct lane_stats *live = &s.lanes[LANE_LIVE], *events = &s.lanes[LANE_EVENT];
+	assert_int_equal(live->dropped, 1000 - 256); /* 256 bytes each */
+	assert_int_equal(events->dropped, 1000 - 64);
+	assert_int_equal(live->waiting + events->waiting, 256 + 64);
+	assert_true(live->bytes + events->bytes <= 80 * 1024);
+	assert_int_equal(ends.dropped, live->dropped + events->dropped);
+	outbox_gate_events(box, INT64_MAX, true);
 	outbox_connected(box, 16);
 	outbox_pump(box, 0);
 	assert_int_equal(number_of(uplink.sent[0]), 1000 - 64);
@@ -228,7 +264,7 @@ test_what_comes_back_may_be_too_much(void **state)
 	outbox_disconnected(box);
 	while (uplink.n)
 		answer(0, RESULT_UNSENT, 0, 0);
-	assert_int_equal(stats().dropped_live, 16);
+	assert_int_equal(stats().lanes[LANE_LIVE].dropped, 16);
 	outbox_connected(box, 1);
 	outbox_pump(box, 0);
 	assert_int_equal(number_of(uplink.sent[0]), 16);
@@ -239,8 +275,8 @@ test_too_long_for_anything(void **state)
 {
 	static char big[2 * 1024 * 1024];
 	(void)state;
-	outbox_append(box, LANE_LIVE, "live", big, sizeof(big));
-	assert_int_equal(stats().dropped_live, 1);
+	struct draft d = {.lane = LANE_LIVE, .topic = "live", .payload = big, .len = sizeof(big)};
+	assert_false(outbox_append(box, &d, 0));
 	assert_true(outbox_idle(box));
 }
 
@@ -456,7 +492,7 @@ test_each_code(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		outbox_connected(box, 1);
-		uint64_t dropped = stats().dropped_live;
+		unsigned rejected = ends.rejected;
 		append(LANE_LIVE, 1);
 		append(LANE_LIVE, 2);
 		outbox_pump(box, 0);
@@ -472,7 +508,7 @@ test_each_code(void **state)
 			outbox_pump(box, wait);
 			assert_int_equal(number_of(uplink.sent[0]), 1);
 		}
-		assert_int_equal(stats().dropped_live - dropped, codes[i].fate == GONE_COUNTED);
+		assert_int_equal(ends.rejected - rejected, codes[i].fate == GONE_COUNTED);
 		accept_all(20 * MINUTE);
 		assert_true(outbox_idle(box));
 	}
@@ -493,7 +529,7 @@ test_an_error_is_tried_three_times_again(void **state)
 	}
 	outbox_pump(box, now);
 	assert_int_equal(uplink.n, 0);
-	assert_int_equal(stats().dropped_live, 1);
+	assert_int_equal(ends.rejected, 1);
 	assert_true(outbox_idle(box));
 }
 
@@ -523,6 +559,188 @@ test_a_quota_pause_doubles_per_pause(void **state)
 	answer(0, RESULT_ANSWERED, 0x97, now);
 	outbox_pump(box, now + 30 * S); /* it was accepted in between: from the start */
 	assert_int_equal(uplink.n, 1);
+}
+
+/* Not allowed on one topic: its own messages wait in their order, those of others pass. */
+static void
+test_a_refused_topic_blocks_nothing(void **state)
+{
+	(void)state;
+	outbox_connected(box, 1);
+	append_to("m1/job", LANE_EVENT, DISK_YES, 1, 0);
+	append_to("m2/job", LANE_EVENT, DISK_YES, 2, 0);
+	append_to("m1/job", LANE_EVENT, DISK_YES, 3, 0);
+	append_to("m2/job", LANE_EVENT, DISK_YES, 4, 0);
+	outbox_pump(box, 0);
+	answer(0, RESULT_ANSWERED, 0x87, 0);
+	for (int expected = 2; expected <= 4; expected += 2) {
+		outbox_pump(box, S);
+		assert_int_equal(number_of(uplink.sent[0]), expected);
+		answer(0, RESULT_ANSWERED, 0, S);
+	}
+	outbox_pump(box, 15 * MINUTE - 1);
+	assert_int_equal(uplink.n, 0);
+	assert_int_equal(stats().lanes[LANE_EVENT].waiting, 2);
+	assert_int_equal(stats().lanes[LANE_EVENT].floor, 1);
+	for (int expected = 1; expected <= 3; expected += 2) {
+		outbox_pump(box, 15 * MINUTE);
+		assert_int_equal(number_of(uplink.sent[0]), expected);
+		answer(0, RESULT_ANSWERED, 0, 15 * MINUTE);
+	}
+	assert_true(outbox_idle(box));
+}
+
+/* ---- the disk ----------------------------------------------------------------------------------
+ */
+
+static void
+write_all(void *arg, struct message *m)
+{
+	(void)arg;
+	m->disk = DISK_YES;
+}
+
+static void
+test_an_event_goes_from_the_disk(void **state)
+{
+	(void)state;
+	outbox_connected(box, 16);
+	append_to("event", LANE_EVENT, DISK_NOT, 1, 0);
+	append_to("event", LANE_EVENT, DISK_WRITING, 2, 0);
+	append(LANE_LIVE, 3);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 1);
+	assert_int_equal(number_of(uplink.sent[0]), 3);
+	outbox_each(box, LANE_EVENT, write_all, NULL);
+	outbox_gate_events(box, 1, false); /* the second is behind some that are on the disk only */
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 2);
+	assert_int_equal(number_of(uplink.sent[1]), 1);
+	outbox_gate_events(box, INT64_MAX, false);
+	append_to("event", LANE_EVENT, DISK_NOT, 4, 0);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 3);
+	outbox_gate_events(box, INT64_MAX, true); /* the disk refuses */
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 4);
+	accept_all(0);
+}
+
+static void
+test_a_picture_waits_for_its_generation(void **state)
+{
+	struct thing a = thing("a"), b = thing("b");
+	(void)state;
+	outbox_connected(box, 16);
+	outbox_add(box, &b.retained);
+	outbox_generation(box, 7, 6);
+	outbox_add(box, &a.retained);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 1);
+	assert_string_equal(uplink.sent[0]->topic, "b");
+	outbox_disconnected(box);
+	answer(0, RESULT_UNSENT, 0, 0);
+	outbox_connected(box, 16); /* the burst does not let it through */
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 1);
+	outbox_generation(box, 8, 7);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 2);
+	accept_all(0);
+}
+
+static void
+test_what_is_on_the_disk_can_be_forgotten(void **state)
+{
+	(void)state;
+	outbox_connected(box, 1);
+	for (int i = 1; i <= 6; i++)
+		append_to("live", LANE_LIVE, i == 4 ? DISK_WRITING : DISK_YES, i, i * S);
+	outbox_pump(box, 0); /* the first is on its way: it stays */
+	assert_int_equal(outbox_release(box, LANE_LIVE, 0, 6 * S), 2);
+	struct lane_stats live = stats().lanes[LANE_LIVE];
+	assert_int_equal(live.waiting, 2);
+	assert_int_equal(live.floor, 1);
+	assert_int_equal(live.oldest_us, S);
+	assert_true(outbox_has_record(box, LANE_LIVE, 1) && !outbox_has_record(box, LANE_LIVE, 5));
+	assert_int_equal(outbox_release(box, LANE_LIVE, 6, INT64_MAX), INT64_MAX);
+	answer(0, RESULT_ANSWERED, 0, 0);
+	outbox_pump(box, 0);
+	assert_int_equal(number_of(uplink.sent[0]), 4);
+	assert_int_equal(ends.acknowledged, 1); /* forgetting is no end */
+	accept_all(0);
+}
+
+/* Read back from the disk they find their place before younger ones. */
+static void
+test_records_find_their_place(void **state)
+{
+	(void)state;
+	next_record = 10;
+	append(LANE_EVENT, 11);
+	next_record = 4;
+	append(LANE_EVENT, 5);
+	append(LANE_EVENT, 6);
+	next_record = 11;
+	append(LANE_EVENT, 12);
+	outbox_connected(box, 16);
+	outbox_pump(box, 0);
+	const int order[] = {5, 6, 11, 12};
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(number_of(uplink.sent[i]), order[i]);
+	accept_all(0);
+}
+
+/* ---- shares ------------------------------------------------------------------------------------
+ */
+
+/* How many of the first n sent are of that topic. */
+static unsigned
+share(const char *topic, size_t n, int64_t now)
+{
+	unsigned found = 0;
+	for (size_t i = 0; i < n; i++) {
+		outbox_pump(box, now);
+		assert_int_equal(uplink.n, 1);
+		found += strcmp(uplink.sent[0]->topic, topic) == 0;
+		answer(0, RESULT_ANSWERED, 0, now);
+	}
+	return found;
+}
+
+static void
+test_nothing_starves(void **state)
+{
+	(void)state;
+	outbox_connected(box, 1);
+	for (int i = 0; i < 60; i++) {
+		append_to("event", LANE_EVENT, DISK_YES, i, 100 * S);
+		append_to("live", LANE_LIVE, DISK_NOT, i, 100 * S);
+		append(LANE_HISTORY, i);
+	}
+	assert_int_equal(share("live", 16, 101 * S), 4);           /* fresh events first */
+	assert_int_equal(share("event", 16, 120 * S), 4);          /* late ones: live first */
+	assert_int_equal(share("history", 180 - 32, 120 * S), 60); /* and all of them go */
+	for (int i = 0; i < 40; i++) {
+		append(LANE_LIVE, i);
+		append(LANE_HISTORY, i);
+	}
+	assert_int_equal(share("history", 32, 120 * S), 2);
+}
+
+static void
+test_history_leaves_room(void **state)
+{
+	(void)state;
+	outbox_connected(box, 9);
+	for (int i = 0; i < 9; i++)
+		append(LANE_HISTORY, i);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 3); /* a third of the window */
+	append(LANE_LIVE, 100);
+	outbox_pump(box, 0);
+	assert_int_equal(number_of(uplink.sent[3]), 100);
+	accept_all(0);
 }
 
 static void
@@ -566,7 +784,7 @@ test_too_big_for_this_broker(void **state)
 	answer(0, RESULT_TOO_BIG, 0, 0);
 	outbox_pump(box, MINUTE);
 	assert_int_equal(uplink.n, 0);
-	assert_int_equal(stats().dropped_live, 1);
+	assert_int_equal(ends.rejected, 1);
 	assert_int_equal(uplink.reason, 0x95);
 	assert_true(outbox_idle(box));
 	outbox_mark(box, &a.retained); /* drawn again when it changes */
@@ -615,6 +833,13 @@ main(void)
 		TEST(test_an_error_is_tried_three_times_again),
 		TEST(test_a_quota_pause_doubles_per_pause),
 		TEST(test_a_pause_is_its_lanes_alone),
+		TEST(test_a_refused_topic_blocks_nothing),
+		TEST(test_an_event_goes_from_the_disk),
+		TEST(test_a_picture_waits_for_its_generation),
+		TEST(test_what_is_on_the_disk_can_be_forgotten),
+		TEST(test_records_find_their_place),
+		TEST(test_nothing_starves),
+		TEST(test_history_leaves_room),
 		TEST(test_too_big_for_this_broker),
 		TEST(test_memory_goes_round),
 	};

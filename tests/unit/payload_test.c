@@ -323,11 +323,8 @@ some_health(struct bus_health *bus)
 		.mqtt_error = "",
 		.mqtt_since_ms = 9,
 		.reconnects = 1,
-		.outbox = {.in_flight = 2,
-			.waiting = 3,
-			.waiting_bytes = 768,
-			.dropped_live = 4,
-			.dropped_events = 1},
+		.in_flight = 2,
+		.spool = {.records = 3, .bytes = 768, .oldest_ts_ms = 77, .evicted = 5},
 		.buses = bus,
 		.n_buses = 1,
 		.config_hash = "0123456789abcdef",
@@ -336,6 +333,49 @@ some_health(struct bus_health *bus)
 		.rss_bytes = 4096,
 		.disk_free_bytes = 1000000,
 		.cpu_s = 0.5};
+}
+
+static void
+test_gap(void **state)
+{
+	struct gap gap = {.topic = "parks/p1/machines/m1/telemetry",
+		.reason = "spool-full",
+		.epoch = "00c0ffee",
+		.from_seq = 10,
+		.to_seq = 19,
+		.from_ts_ms = 1000,
+		.to_ts_ms = 2000,
+		.count = 10};
+	struct envelope e = {
+		.ts_ms = 5, .clock = CLOCK_SYNCED, .gw = "gw1", .epoch = "7f3a91c2", .seq = 3};
+	(void)state;
+	assert_true(payload_gap(buf, sizeof(buf), &e, &gap, strlen("parks/p1/")) > 0);
+	assert_string_equal(buf,
+		"{\"v\":1,\"ts\":5,\"clock\":\"synced\",\"gw\":\"gw1\",\"epoch\":\"7f3a91c2\",\"seq\":3,"
+		"\"topic\":\"machines/m1/telemetry\",\"of_epoch\":\"00c0ffee\",\"from_seq\":10,\"to_seq\":19,"
+		"\"from_ts\":1000,\"to_ts\":2000,\"count\":10,\"reason\":\"spool-full\"}");
+	gap.from_ts_ms = 0;
+	gap.count = -1;
+	assert_true(payload_gap(buf, sizeof(buf), &e, &gap, strlen("parks/p1/")) > 0);
+	assert_non_null(strstr(buf, "\"from_ts\":null,\"to_ts\":2000,\"count\":null"));
+}
+
+static void
+test_history(void **state)
+{
+	struct unit_record records[] = {{.seq = 1, .text = "{\"seq\":1}", .len = 9},
+		{.seq = 2, .text = "{\"seq\":2}", .len = 9},
+		{.seq = 3, .text = "{\"seq\":3}", .len = 9}};
+	struct unit u = {.topic = "parks/p1/machines/m1/telemetry",
+		.epoch = "7f3a91c2",
+		.n = 3,
+		.records = records};
+	(void)state;
+	assert_true(payload_history(buf, sizeof(buf), "gw1", &u, 1, 3, strlen("parks/p1/")) > 0);
+	assert_string_equal(buf,
+		"{\"v\":1,\"gw\":\"gw1\",\"epoch\":\"7f3a91c2\",\"topic\":\"machines/m1/telemetry\","
+		"\"records\":[{\"seq\":2},{\"seq\":3}]}");
+	assert_int_equal(payload_history(buf, 60, "gw1", &u, 1, 3, strlen("parks/p1/")), 0);
 }
 
 static void
@@ -348,7 +388,7 @@ test_health(void **state)
 	      "\"clock\":{\"state\":\"holdover\",\"offset_ms\":0.250},"
 	      "\"mqtt\":{\"state\":\"connected\",\"broker\":\"b:1883\",\"protocol\":\"5\",\"since\":9,"
 	      "\"reconnects\":1,\"in_flight\":2,\"last_error\":null},"
-	      "\"spool\":{\"records\":3,\"bytes\":768,\"oldest_ts\":null,\"evicted\":5},"
+	      "\"spool\":{\"records\":3,\"bytes\":768,\"oldest_ts\":77,\"evicted\":5},"
 	      "\"buses\":[{\"id\":\"rs485\",\"state\":\"up\",\"requests\":100,\"errors\":10,"
 	      "\"timeouts\":3,\"crc_errors\":2,\"stale_frames\":5,\"noise_bytes\":6,\"reopens\":7,"
 	      "\"echo\":false,\"latency_ms\":{\"p50\":11.0,\"p95\":22.1,\"max\":33.0},"
@@ -406,6 +446,8 @@ main(void)
 		TEST(test_job),
 		TEST(test_usage),
 		TEST(test_gateway_info),
+		TEST(test_gap),
+		TEST(test_history),
 		TEST(test_health),
 		TEST(test_openmetrics),
 	};

@@ -283,12 +283,12 @@ class Bed:
         return float(found.group(1)) if found else None
 
     def is_settled(self):
-        """Everything idle, no alarm active (but one that flaps, for 5 minutes): as a newcomer reads it."""
+        """Everything idle, no alarm active (but what is meant to last for 5 minutes): as a newcomer reads it."""
         kept = {t.split("/", 2)[2]: p for t, p in read_retained(self.broker.port)["topics"].items()}
         alarms = [json.loads(p) for t, p in kept.items() if "/alarm/" in t]
         states = [json.loads(kept.get(f"machines/{m}/state", "{}")) for m in self.machines()]
         return (all(s.get("state") == "idle" and s.get("job") is None and not s.get("alarms") for s in states)
-                and not any(a["active"] and not a["flapping"] for a in alarms))
+                and not any(a["active"] and not a["flapping"] and a["code"] != "spool-full" for a in alarms))
 
     def is_drained(self):
         return self.gauge("spool_records") == 0 and self.gauge("mqtt_in_flight") == 0

@@ -150,7 +150,7 @@ def _truth(e, kept, t):
             body = json.loads(payload)
             if body["active"] and not body["suppressed_by"]:
                 alarms[part[1]].add(body["code"])
-            if body["active"] and not body.get("flapping"):
+            if body["active"] and not body.get("flapping") and body["code"] != "spool-full":
                 yield "retained untrue", topic, t, f"active, though everything is calm and works: {payload[:200]}"
     started = {m: [told["started"][0] for told in jobs.values() if told["started"]] for m, jobs in jobs_of(e).items()}
     for machine in e.meta["machines"]:

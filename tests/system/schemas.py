@@ -9,12 +9,14 @@ import jsonschema
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 TOPICS = [(re.compile(pattern), schema) for pattern, schema in (
     (r"machines/[^/]+/telemetry$", "telemetry"),
+    (r"machines/[^/]+/history$", "history"),
     (r"machines/[^/]+/state$", "state"),
     (r"machines/[^/]+/info$", "info"),
     (r"machines/[^/]+/usage$", "usage"),
     (r"machines/[^/]+/job$", "job"),
     (r"(machines|gateways)/[^/]+/event$", "event"),
     (r"(machines|gateways)/[^/]+/alarm/[a-z0-9-]+$", "alarm"),
+    (r"gateways/[^/]+/gap$", "gap"),
     (r"gateways/[^/]+/info$", "gateway-info"),
     (r"gateways/[^/]+/health$", "health"),
 )]

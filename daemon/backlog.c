@@ -11,8 +11,8 @@
 
 static const char schema[] =
 	"CREATE TABLE stream (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, epoch TEXT NOT NULL,"
-	"  mark INTEGER NOT NULL, last INTEGER NOT NULL, records INTEGER NOT NULL,"
-	"  bytes INTEGER NOT NULL);"
+	"  mark INTEGER NOT NULL, sent INTEGER NOT NULL, last INTEGER NOT NULL,"
+	"  records INTEGER NOT NULL, bytes INTEGER NOT NULL);"
 	"CREATE TABLE sample (id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	"  ts INTEGER NOT NULL, boot INTEGER, offset INTEGER, text BLOB NOT NULL);"
 	/* plain: all of from_seq to to_seq, of a clock that was set. boot, offset: of the first. */
@@ -22,6 +22,9 @@ static const char schema[] =
 	"  boot INTEGER, offset INTEGER, z BLOB NOT NULL);"
 	"CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, offset INTEGER);"
 	"CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* Where live rows wait while the table is emptied; in memory. */
+static const char keep[] = "CREATE TEMP TABLE keep (id, stream, seq, ts, boot, offset, text)";
 
 /* ---- streams -------------------------------------------------------------------------------- */
 
@@ -49,8 +52,9 @@ int
 stream_save(struct backlog *b, const struct stream *s)
 {
 	return database_run(b->db,
-		"UPDATE stream SET mark = ?, last = ?, records = ?, bytes = ? WHERE id = ?",
-		"iiiii", s->mark, (int64_t)s->last_seq, s->records, s->bytes, s->id);
+		"UPDATE stream SET mark = ?, sent = ?, last = ?, records = ?, bytes = ?"
+		"  WHERE id = ?",
+		"iiiiii", s->mark, s->sent, (int64_t)s->last_seq, s->records, s->bytes, s->id);
 }
 
 static void
@@ -112,8 +116,8 @@ use_stream(struct backlog *b, const char *topic, const char *epoch, struct strea
 	*out = append_stream(b, id, topic, epoch);
 	if (!*out)
 		return -ENOMEM;
-	return database_run(
-		b->db, "INSERT INTO stream VALUES (?, ?, ?, 0, 0, 0, 0)", "itt", id, topic, epoch);
+	return database_run(b->db, "INSERT INTO stream VALUES (?, ?, ?, 0, 0, 0, 0, 0)", "itt", id,
+		topic, epoch);
 }
 
 /* ---- what stands in memory, from the file -----------------------------------------------------
@@ -123,20 +127,23 @@ static int
 load_streams(struct backlog *b)
 {
 	struct query *q = database_query(b->db,
-		"SELECT id, mark, last, records, bytes, topic, epoch FROM stream ORDER BY id", "");
+		"SELECT id, topic, epoch, mark, sent, last, records, bytes FROM stream"
+		"  ORDER BY id",
+		"");
 	int rc = q ? 1 : database_failure(b->db);
 	free_streams(b);
 	while (rc == 1 && (rc = database_row(q)) == 1) {
 		struct stream *s = append_stream(
-			b, database_int(q, 0), database_text(q, 5), database_text(q, 6));
+			b, database_int(q, 0), database_text(q, 1), database_text(q, 2));
 		if (!s) {
 			rc = -ENOMEM;
 			break;
 		}
-		s->mark = database_int(q, 1);
-		s->last_seq = (uint64_t)database_int(q, 2);
-		s->records = database_int(q, 3);
-		s->bytes = database_int(q, 4);
+		s->mark = database_int(q, 3);
+		s->sent = database_int(q, 4);
+		s->last_seq = (uint64_t)database_int(q, 5);
+		s->records = database_int(q, 6);
+		s->bytes = database_int(q, 7);
 		b->totals.records += s->records;
 		b->totals.bytes += s->bytes;
 	}
@@ -215,7 +222,7 @@ static int
 load(struct backlog *b)
 {
 	b->stale = true;
-	b->totals = (struct totals){0};
+	b->totals = (struct totals){.dead_batches = 1}; /* not known */
 	int rc = load_last_row(b);
 	if (rc == 0)
 		rc = load_streams(b);
@@ -276,11 +283,20 @@ backlog_step_bytes(const struct backlog *b)
 	return database_wal_bytes(b->max_bytes) / 4;
 }
 
+int64_t
+backlog_step_batches(const struct backlog *b)
+{
+	int64_t n = backlog_step_bytes(b) / 4096;
+	return n < 64 ? n : 64;
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static int
 remove_idle(struct backlog *b, const char *boot)
 {
+	if (b->totals.dead_bytes) /* the number of a stream may be given again */
+		return 0;
 	int rc = backlog_begin(b);
 	for (size_t i = 0; rc == 0 && i < b->n_streams; i++)
 		if (b->streams[i].rows + b->streams[i].records == 0)
@@ -316,7 +332,9 @@ open_once(struct backlog *b, const char *directory, const char *boot, struct ope
 	b->db = database_open(directory, &plan, how);
 	if (!b->db)
 		return how->rc;
-	int rc = load(b);
+	int rc = database_run(b->db, keep, "");
+	if (rc == 0)
+		rc = load(b);
 	if (rc == 0)
 		rc = backlog_purge(b, true);
 	if (rc == 0)
@@ -496,6 +514,7 @@ oldest_ts(struct backlog *b)
 	if (backlog_next_row(b, INT64_MIN, INT64_MAX, &row, &stream) >= 0)
 		q = database_query(b->db,
 			"SELECT from_ts AS ts, boot, offset, id FROM batch WHERE id < ?1"
+			"  AND id > (SELECT sent FROM stream WHERE stream.id = batch.stream)"
 			"  UNION ALL SELECT ts, boot, offset, id FROM sample WHERE id = ?1"
 			"  ORDER BY id LIMIT 1",
 			"i", row);

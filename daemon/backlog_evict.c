@@ -11,8 +11,6 @@
 
 #define PIECE_MIN (64 * 1024LL)
 
-enum { BATCHES_AT_ONCE = 64 };
-
 /* ---- a plan --------------------------------------------------------------------------------- */
 
 struct planning {
@@ -135,6 +133,14 @@ is_kept_row(const struct planning *p, struct query *q)
 	       stream_is_dead(backlog_stream(p->b, stream), id);
 }
 
+static bool
+is_kept_batch(const struct planning *p, struct query *q)
+{
+	int64_t id = database_int(q, 0);
+	const struct stream *s = backlog_stream(p->b, database_int(q, 1));
+	return (p->busy && p->busy->batch && p->busy->id == id) || (s && id <= s->sent);
+}
+
 /* The next that may go: 1, 0: no more, -errno. */
 static int
 step_batch(const struct planning *p, struct query *q)
@@ -142,7 +148,7 @@ step_batch(const struct planning *p, struct query *q)
 	int rc;
 	do
 		rc = database_row(q);
-	while (rc == 1 && p->busy && p->busy->batch && p->busy->id == database_int(q, 0));
+	while (rc == 1 && is_kept_batch(p, q));
 	return rc;
 }
 
@@ -212,7 +218,7 @@ surplus(struct backlog *b, int64_t other_bytes)
 	int64_t store = 2 * b->largest_store > PIECE_MIN ? 2 * b->largest_store : PIECE_MIN;
 	int64_t limit = file - store - backlog_fold_bytes(b);
 	database_limit(b->db, file > PIECE_MIN ? file : PIECE_MIN);
-	if (database_bytes(b->db) > limit && b->totals.dead_bytes > 0)
+	if (database_bytes(b->db) > limit)
 		backlog_purge(b, true);
 	return database_bytes(b->db) - limit;
 }
@@ -266,13 +272,14 @@ eviction_free(struct eviction *e)
 static int
 evict_batches(struct backlog *b, const struct eviction *e)
 {
+	int64_t n = backlog_step_batches(b);
 	int rc = 0;
 	for (size_t at = 0; rc == 0 && at < e->n_batches;) {
 		rc = backlog_begin(b);
 		if (rc < 0)
 			return rc;
-		for (size_t i = 0; rc == 0 && i < BATCHES_AT_ONCE && at < e->n_batches; i++)
-			rc = backlog_drop_batch(b, e->batches[at++]);
+		for (int64_t i = 0; rc == 0 && i < n && at < e->n_batches; i++)
+			rc = backlog_delete_batch(b, e->batches[at++]);
 		rc = backlog_end(b, rc);
 	}
 	return rc;

@@ -2,15 +2,15 @@
 /* backlog_fold.c -- rows become batches, and dead rows go
  *
  * Rows of all streams lie mixed, as they came. Deleting those of one stream would write every page
- * anew, so a fold only moves the stream's mark; what is dead goes when it is most of what is
- * there: pages that become free as a whole are not written.
+ * anew, so a fold only moves the stream's mark. When most rows are dead, those that live are set
+ * aside in memory, the table is emptied, which writes none of its pages, and they come back.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "daemon/backlog_impl.h"
 
-#define FOLD_MIN (64 * 1024LL)
+#define DEAD_MIN (64 * 1024LL)
 #define FOLD_MAX (1024 * 1024LL) /* 50 devices, a poll a second: 21 KiB of each, once a minute */
 #define BATCH_MIN (16 * 1024)    /* below that a batch compresses less well */
 #define SHRINK_ABOVE (4 * 1024 * 1024LL)
@@ -18,8 +18,8 @@
 int64_t
 backlog_fold_bytes(const struct backlog *b)
 {
-	int64_t bytes = b->max_bytes / 64;
-	return bytes < FOLD_MIN ? FOLD_MIN : bytes > FOLD_MAX ? FOLD_MAX : bytes;
+	int64_t bytes = backlog_step_bytes(b) / 2;
+	return bytes > FOLD_MAX ? FOLD_MAX : bytes;
 }
 
 /* ---- which streams -------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ is_plain(const struct pack *p)
 }
 
 static void
-count_batch(struct backlog *b, struct stream *s)
+count_new_batch(struct backlog *b, struct stream *s)
 {
 	int64_t n = (int64_t)s->pack.n, bytes = (int64_t)s->pack.len;
 	s->records += n;
@@ -100,7 +100,7 @@ write_batch(struct backlog *b, struct stream *s)
 	free(z);
 	if (rc < 0)
 		return rc;
-	count_batch(b, s);
+	count_new_batch(b, s);
 	p->n = p->len = 0;
 	return stream_save(b, s);
 }
@@ -167,7 +167,7 @@ backlog_fold(struct backlog *b, int64_t floor, const struct unit *busy)
 	int rc = backlog_ready(b);
 	if (rc < 0 || b->totals.row_bytes <= backlog_fold_bytes(b))
 		return rc;
-	int64_t least = b->totals.row_bytes > 4 * backlog_fold_bytes(b) ? 1 : BATCH_MIN;
+	int64_t least = b->totals.row_bytes > 2 * backlog_fold_bytes(b) ? 1 : BATCH_MIN;
 	int64_t before = b->totals.rows;
 	rc = backlog_begin(b);
 	if (rc < 0)
@@ -186,41 +186,64 @@ backlog_fold(struct backlog *b, int64_t floor, const struct unit *busy)
 	return folded && b->totals.row_bytes > backlog_fold_bytes(b);
 }
 
-/* ---- dead rows ------------------------------------------------------------------------------ */
+/* ---- what is dead --------------------------------------------------------------------------- */
 
-/* The dead among some rows after *at. 1: there may be more, 0, -errno. */
 static int
-purge_some(struct backlog *b, int64_t *at)
+purge_rows(struct backlog *b)
 {
-	int64_t from = *at;
-	struct query *q = database_query(b->db,
-		"SELECT id FROM sample WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", "ii", from,
-		backlog_step_bytes(b) / 512);
-	int more = q ? database_row(q) : database_failure(b->db);
-	*at = more == 1 ? database_int(q, 0) : INT64_MAX;
-	database_done(q);
-	if (more < 0)
-		return more;
+	static const char *const steps[] = {
+		"INSERT INTO keep SELECT * FROM sample WHERE id > "
+		"  (SELECT mark FROM stream WHERE stream.id = sample.stream)",
+		"DELETE FROM sample", "INSERT INTO sample SELECT * FROM keep ORDER BY id",
+		"DELETE FROM keep"};
 	int rc = backlog_begin(b);
-	if (rc == 0)
-		rc = database_run(b->db,
-			"DELETE FROM sample WHERE id > ? AND id <= ? AND id <= coalesce("
-			"  (SELECT mark FROM stream WHERE stream.id = sample.stream), id)",
-			"ii", from, *at);
-	rc = backlog_end(b, rc);
-	return rc < 0 ? rc : more;
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		rc = database_run(b->db, steps[i], "");
+	b->totals.dead_bytes = 0;
+	return backlog_end(b, rc);
 }
 
-static int
-purge_all(struct backlog *b)
+void
+backlog_count_batch(struct backlog *b, struct stream *s, int64_t n, int64_t bytes)
 {
-	int64_t at = INT64_MIN;
-	int rc = 1;
-	while (rc == 1)
-		rc = purge_some(b, &at);
-	if (rc == 0)
-		b->totals.dead_bytes = 0;
-	return rc;
+	s->records -= n;
+	s->bytes -= bytes;
+	b->totals.records -= n;
+	b->totals.bytes -= bytes;
+}
+
+int
+backlog_delete_batch(struct backlog *b, int64_t id)
+{
+	struct query *q = database_query(
+		b->db, "DELETE FROM batch WHERE id = ? RETURNING stream, n, bytes", "i", id);
+	int rc = q ? database_row(q) : database_failure(b->db);
+	struct stream *s = rc == 1 ? backlog_stream(b, database_int(q, 0)) : NULL;
+	bool lived = s && id > s->sent;
+	if (lived)
+		backlog_count_batch(b, s, database_int(q, 1), database_int(q, 2));
+	database_done(q);
+	return rc < 0 || !lived ? rc < 0 ? rc : 0 : stream_save(b, s);
+}
+
+/* The oldest go first, so that those that live end the search. */
+static int
+purge_batches(struct backlog *b)
+{
+	int64_t sent = 0;
+	for (size_t i = 0; i < b->n_streams; i++)
+		sent = b->streams[i].sent > sent ? b->streams[i].sent : sent;
+	int rc = backlog_begin(b);
+	if (rc < 0)
+		return rc;
+	rc = database_run(b->db,
+		"DELETE FROM batch WHERE id <= ?"
+		"  AND id <= (SELECT sent FROM stream WHERE stream.id = batch.stream)",
+		"i", sent);
+	b->totals.dead_batches = b->totals.dead_batch_bytes = 0;
+	return backlog_end(b, rc);
 }
 
 /* Nothing is left that lives. */
@@ -228,11 +251,13 @@ static int
 empty(struct backlog *b)
 {
 	int rc = backlog_begin(b);
+	if (rc < 0)
+		return rc;
+	rc = database_run(b->db, "DELETE FROM sample", "");
 	if (rc == 0)
-		rc = database_run(b->db, "DELETE FROM sample", "");
+		rc = database_run(b->db, "DELETE FROM batch", "");
+	b->totals.dead_bytes = b->totals.dead_batches = b->totals.dead_batch_bytes = 0;
 	rc = backlog_end(b, rc);
-	if (rc == 0)
-		b->totals.dead_bytes = 0;
 	if (rc == 0 && database_disk_bytes(b->db) > SHRINK_ABOVE)
 		database_shrink(b->db);
 	return rc;
@@ -241,13 +266,20 @@ empty(struct backlog *b)
 int
 backlog_purge(struct backlog *b, bool all)
 {
-	int64_t dead = b->totals.dead_bytes;
+	const struct totals *t = &b->totals;
+	int64_t step = backlog_step_bytes(b);
 	int rc = backlog_ready(b);
 	if (rc < 0)
 		return rc;
-	if (b->totals.records == 0)
-		return dead || database_disk_bytes(b->db) > SHRINK_ABOVE ? empty(b) : 0;
-	if (dead > 0 && (all || (dead > FOLD_MIN && dead > 2 * b->totals.row_bytes)))
-		return purge_all(b);
-	return 0;
+	if (t->records == 0)
+		return t->dead_bytes || t->dead_batches || database_disk_bytes(b->db) > SHRINK_ABOVE
+			       ? empty(b)
+			       : 0;
+	bool many = t->dead_bytes > DEAD_MIN && t->dead_bytes > 2 * t->row_bytes;
+	if (t->dead_bytes > 0 && (all || many) && t->row_bytes <= step + step / 2)
+		rc = purge_rows(b);
+	many = t->dead_batches >= backlog_step_batches(b) || t->dead_batch_bytes > step / 2;
+	if (rc == 0 && t->dead_batches && (all || many))
+		rc = purge_batches(b);
+	return rc;
 }

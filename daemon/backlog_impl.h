@@ -3,8 +3,9 @@
  *
  * spool.db: `sample`, one row per record in the order of arrival; `batch`, records of one stream,
  * compressed, whose id is that of the first of its rows; `stream`, a topic and epoch. Rows of a
- * stream up to its `mark` are dead: they were sent, or folded into a batch. So neither touches the
- * pages where rows of many streams lie mixed; dead rows go by the page, later.
+ * stream up to its `mark` are dead: they were sent, or folded into a batch. So are its batches up
+ * to `sent`. Neither touches the pages where what is dead lies mixed with what lives; that goes
+ * later, all at once.
  */
 #ifndef DAEMON_BACKLOG_IMPL_H
 #define DAEMON_BACKLOG_IMPL_H
@@ -40,7 +41,7 @@ int pack_decode(struct pack *p, const void *z, size_t len);
 struct stream {
 	int64_t id;
 	char *topic, *epoch;
-	int64_t mark;           /* rows up to this one are dead */
+	int64_t mark, sent;     /* rows, batches up to this one are dead */
 	uint64_t last_seq;      /* the highest ever stored */
 	int64_t records, bytes; /* in batches, and their texts */
 	int64_t rows, row_bytes;
@@ -68,6 +69,7 @@ struct backlog {
 		int64_t records, bytes; /* live ones, in rows and batches */
 		int64_t rows, row_bytes;
 		int64_t dead_bytes; /* of rows */
+		int64_t dead_batches, dead_batch_bytes;
 	} totals;
 	int64_t last_row, kept_last_row; /* the highest id ever used; as it stands in the file */
 	int64_t largest_store;           /* room is kept for two of that */
@@ -85,17 +87,21 @@ int backlog_begin(struct backlog *b);
 int backlog_end(struct backlog *b, int rc); /* commits, or rolls back if rc < 0 */
 /* What one transaction may change, so that the WAL keeps its bound. */
 int64_t backlog_step_bytes(const struct backlog *b);
+int64_t backlog_step_batches(const struct backlog *b); /* to delete: each is a page */
 /* A row came (sign 1) or went (-1). */
 void backlog_count_row(struct backlog *b, struct stream *s, int64_t id, int64_t bytes, int sign);
+/* A batch of a stream went. */
+void backlog_count_batch(struct backlog *b, struct stream *s, int64_t n, int64_t bytes);
 /* The first live row after `after` and below `floor`; its id is INT64_MAX if there is none. */
 int backlog_next_row(struct backlog *b, int64_t after, int64_t floor, int64_t *id, int64_t *stream);
 int backlog_read_batch(struct backlog *b, int64_t id, struct pack *p);
-int backlog_drop_batch(struct backlog *b, int64_t id);
+/* Takes batch `id` away, now. */
+int backlog_delete_batch(struct backlog *b, int64_t id);
 /* How much the clock that stamped this was wrong; false: it was right, or it is not known. */
 bool backlog_delta(const struct backlog *b, const struct item *item, int64_t *delta_ms);
-/* Rows may hold this before they are folded; four times that, and small streams are folded too. */
+/* Rows may hold this before they are folded; twice that, and small streams are folded too. */
 int64_t backlog_fold_bytes(const struct backlog *b);
-/* Deletes dead rows when they are many (or any, if `all`), and gives space back when there is
+/* Deletes what is dead when it is much (or any, if `all`), and gives space back when there is
  * nothing left. */
 int backlog_purge(struct backlog *b, bool all);
 

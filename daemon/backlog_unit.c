@@ -80,12 +80,15 @@ unit_free(struct unit *u)
 	free(u);
 }
 
-/* The first batch after `after`, and its stream. 1, 0: none, -errno. */
+/* The first live batch after `after`, and its stream. 1, 0: none, -errno. */
 static int
 next_batch(struct backlog *b, int64_t after, int64_t *id, int64_t *stream)
 {
-	struct query *q = database_query(
-		b->db, "SELECT id, stream FROM batch WHERE id > ? ORDER BY id LIMIT 1", "i", after);
+	struct query *q = database_query(b->db,
+		"SELECT id, stream FROM batch WHERE id > ?"
+		"  AND id > (SELECT sent FROM stream WHERE stream.id = batch.stream)"
+		"  ORDER BY id LIMIT 1",
+		"i", after);
 	int rc = q ? database_row(q) : database_failure(b->db);
 	*id = rc == 1 ? database_int(q, 0) : INT64_MAX;
 	*stream = rc == 1 ? database_int(q, 1) : 0;
@@ -181,21 +184,22 @@ backlog_next(struct backlog *b, int64_t floor, struct unit **out)
 	return rc < 0 ? rc : 0;
 }
 
-int
-backlog_drop_batch(struct backlog *b, int64_t id)
+static int
+drop_batch(struct backlog *b, int64_t id, int64_t stream)
 {
+	struct stream *s = backlog_stream(b, stream);
 	struct query *q = database_query(
-		b->db, "DELETE FROM batch WHERE id = ? RETURNING stream, n, bytes", "i", id);
+		b->db, "SELECT n, bytes, length(z) FROM batch WHERE id = ?", "i", id);
 	int rc = q ? database_row(q) : database_failure(b->db);
-	struct stream *s = rc == 1 ? backlog_stream(b, database_int(q, 0)) : NULL;
-	if (s) {
-		s->records -= database_int(q, 1);
-		s->bytes -= database_int(q, 2);
-		b->totals.records -= database_int(q, 1);
-		b->totals.bytes -= database_int(q, 2);
+	bool found = rc == 1 && s && id > s->sent;
+	if (found) {
+		backlog_count_batch(b, s, database_int(q, 0), database_int(q, 1));
+		b->totals.dead_batches++;
+		b->totals.dead_batch_bytes += database_int(q, 2);
+		s->sent = id;
 	}
 	database_done(q);
-	return rc < 0 || !s ? rc < 0 ? rc : 0 : stream_save(b, s);
+	return rc < 0 || !found ? rc < 0 ? rc : 0 : stream_save(b, s);
 }
 
 static int
@@ -223,7 +227,7 @@ backlog_drop(struct backlog *b, const struct unit *u)
 	int rc = backlog_begin(b);
 	if (rc < 0)
 		return rc;
-	rc = u->batch ? backlog_drop_batch(b, u->id) : drop_rows(b, u->stream, u->id);
+	rc = u->batch ? drop_batch(b, u->id, u->stream) : drop_rows(b, u->stream, u->id);
 	rc = backlog_end(b, rc);
 	if (rc == 0)
 		backlog_purge(b, false);

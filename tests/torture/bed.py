@@ -179,6 +179,7 @@ class Bed:
         self.shim = shims.Shim(folder, folder / "spool")
         self.shim.sync(shims.SYNCED)
         self.incident("sync", on=True)
+        self.synced_at, self.right_at = time.monotonic(), None  # right_at: when a wrong clock will be set
         if "power" in options.kinds:
             self.shim.remember_writes(folder / "undo")
         self.sim = self._add(Helper("sim.py", folder / "ledger.jsonl", "--machines", options.machines, "--buses",

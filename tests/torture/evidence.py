@@ -10,6 +10,7 @@ import collections
 import json
 
 MEMORY_S = 12  # a database that failed is tried again after 10 s
+WALL = ("started", "ended", "raised", "cleared", "since", "from_ts", "to_ts")  # go with a clock that is set
 ENVELOPE = ("v", "ts", "clock", "gw", "epoch", "seq")
 Key = collections.namedtuple("Key", "topic gw epoch seq")
 
@@ -21,7 +22,13 @@ class Record:
         self.key, self.n, self.t, self.via = key, n, t, via
         self.ts, self.clock = body.get("ts"), body.get("clock")
         self.body = {k: v for k, v in body.items() if k not in ENVELOPE}
-        self.times = 1
+
+    def says_the_same(self, other):
+        """Repeats may differ in `ts` and `clock`; mended times all move by one difference."""
+        if self.clock == other.clock or self.ts is None or other.ts is None:
+            return self.body == other.body
+        moved = {k: v + other.ts - self.ts for k, v in self.body.items() if k in WALL and isinstance(v, (int, float))}
+        return {**self.body, **moved} == other.body
 
 
 class Evidence:
@@ -101,10 +108,9 @@ class Evidence:
         if known is None:
             self.records[key] = Record(key, body, d["n"], d["t"], via)
             return
-        known.times += 1
         self.repeats += 1
         other = Record(key, body, d["n"], d["t"], via)
-        if other.body != known.body:
+        if not known.says_the_same(other):
             self.contradictions.append((known, other))
         if other.clock == "synced":
             known.ts, known.clock = other.ts, other.clock

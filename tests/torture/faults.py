@@ -23,6 +23,8 @@ class Faults:
 
     def tick(self):
         now = time.monotonic()
+        if self.bed.right_at is not None and now >= self.bed.right_at:
+            set_clock(self.bed)
         for kind, fault in KINDS.items():
             if kind in self.until and now >= self.until[kind]:
                 self._end(kind)
@@ -47,13 +49,13 @@ class Faults:
         for kind in [k for k in KINDS if k in self.until and k not in DAEMON]:
             self._end(kind)
         bed = self.bed
-        if bed.shim["offset_ms"]:
-            step(bed, -bed.shim["offset_ms"])
-        bed.proxy.tell("cut")
         for kind in [k for k in DAEMON if k in self.until]:
             self._end(kind)
         if not bed.daemon.running():
             bed.daemon.start()
+        if bed.shim["offset_ms"] or bed.right_at is not None:
+            set_clock(bed)
+        bed.proxy.tell("cut")
 
 
 def kill_daemon(bed, _dice):
@@ -64,10 +66,26 @@ def kill_daemon(bed, _dice):
 
 
 def cut_power(bed, dice):
+    """And a computer without a battery clock starts: its time is wrong until `sync` comes."""
     if not bed.daemon.running():
         return False
     bed.daemon.kill(kept=dice.choice((0, 0, dice.random())))
+    bed.shim.reboot(-dice.randint(10000, 7200000))
+    bed.incident("clock", offset_ms=bed.shim["offset_ms"])
+    bed.incident("sync", on=False)
     return True
+
+
+def end_power(bed, dice):
+    start_daemon(bed, dice)
+    bed.right_at = time.monotonic() + dice.uniform(0, 20)
+
+
+def set_clock(bed):
+    """What a time service does first after a boot."""
+    bed.right_at = None
+    step(bed, -bed.shim["offset_ms"])
+    get_sync(bed, None)
 
 
 def stop_daemon(bed, _dice):
@@ -194,21 +212,30 @@ def step(bed, ms):
 
 
 def step_clock(bed, dice):
-    """Somewhere within two hours of the truth, and not too near to where it was."""
+    """Somewhere within two hours of the truth, and not too near to where it was; the clock of a
+    computer that runs by itself, or was just set, is left alone."""
+    if bed.shim["sync"] != shims.SYNCED or time.monotonic() < bed.synced_at + NOTICED_S:
+        return False
     now = bed.shim["offset_ms"]
     far = dice.choice((20000, 600000, 7200000))
     ms = dice.choice((-1, 1)) * dice.randint(3000, far)
     step(bed, ms if abs(now + ms) <= 7200000 else -ms)
+    return True
 
 
 def lose_sync(bed, _dice):
+    if bed.shim["sync"] != shims.SYNCED:
+        return False
     bed.shim.sync(shims.UNSYNCED)
     bed.incident("sync", on=False)
+    return True
 
 
 def get_sync(bed, _dice):
-    bed.shim.sync(shims.SYNCED)
-    bed.incident("sync", on=True)
+    if bed.right_at is None and bed.shim["sync"] != shims.SYNCED:
+        bed.shim.sync(shims.SYNCED)
+        bed.synced_at = time.monotonic()
+        bed.incident("sync", on=True)
 
 
 def annoy_devices(bed, dice):
@@ -221,10 +248,11 @@ def annoy_devices(bed, dice):
         bed.incident("device-silent", bus=bus)
 
 
+NOTICED_S = 6  # after so long the daemon knows that the clock is right
 DAEMON = ("kill", "power", "stop", "fsize")
 KINDS = {
     "kill": Fault(12, (0, 2), kill_daemon, start_daemon),
-    "power": Fault(40, (0, 2), cut_power, start_daemon),
+    "power": Fault(40, (0, 2), cut_power, end_power),
     "stop": Fault(45, (0, 2), stop_daemon, start_daemon),
     "broker": Fault(25, (0.2, 5), kill_broker, start_broker),
     "cut": Fault(12, (0, 4), cut, open_again),

@@ -6,6 +6,7 @@ import json
 START_S = 3.0     # a daemon that just started may still learn what its machines do
 LAG_S = 2.5       # rules look once a second, beside their delays
 STAMP_MS = 1500   # a reading's time may differ so much from the ledger's
+NOTICED_S = 7     # a daemon looks every 5 s whether its clock is right
 FAR_MS = 1000     # a step of the clock may be told so inexactly
 
 
@@ -32,7 +33,7 @@ def rule_jobs(e):
                     yield f"job {kind}", f"{machine} {job}", at, f"{len(told[kind])} times: {[r.body for r in told[kind]]}; {e.story(at)}"
             for r in told["ended"]:
                 seconds = r.body.get("duration_s", 0)
-                if not 0 <= seconds <= e.meta["seconds"] + 60:
+                if not 0 <= seconds <= e.meta["seconds"] + 60 + r.body.get("accuracy_s", 0):  # a reboot with a wrong clock
                     yield "job duration", f"{machine} {job}", r.t, f"{seconds} s"
 
 
@@ -170,10 +171,18 @@ def _truth(e, kept, t):
 # ---- clock and memory ----------------------------------------------------------------------------------
 
 
+def _right_offsets(e):
+    """(from, to, offsets): for each boot, what its clock was off when it was first synchronised, as
+    the daemon may have noticed it."""
+    begins = [float("-inf")] + e.times("power") + [float("inf")]
+    for a, b in zip(begins, begins[1:]):
+        syncs = [i["t"] for i in e.incidents if i["what"] == "sync" and i["on"] and a <= i["t"] < b]
+        yield a, b, {e.offset(t) for s in syncs for t in [s] + [x for x, _ in e.steps if s < x < s + NOTICED_S]}
+
+
 def rule_stamps(e):
     """A reading's time is that of the daemon's clock then, or, mended, of the clock that was right."""
-    base = e.meta["wall_minus_mono_ms"]
-    synced_at = [i["t"] for i in e.incidents if i["what"] == "sync" and i["on"]]
+    base, boots = e.meta["wall_minus_mono_ms"], list(_right_offsets(e))
     for r in e.of("telemetry"):
         machine, n = r.key.topic.split("/")[1], (r.body.get("values") or {}).get("count")
         t = e.readings[machine].get(n)
@@ -181,7 +190,7 @@ def rule_stamps(e):
             continue
         offsets = {e.offset(t - 1), e.offset(t), e.offset(t + 1)}
         if r.clock == "synced":
-            offsets |= {e.offset(s + 2) for s in synced_at if s > t - 2} | {e.offset(s) for s in synced_at if s > t - 2}
+            offsets |= next(right for a, b, right in boots if a <= t < b)
         if not any(abs(r.ts - (t * 1000 + base + o)) < STAMP_MS for o in offsets):
             yield "stamp", f"{machine} reading {n}", t, \
                 f"{r.clock}, {(r.ts - t * 1000 - base) / 1000:.1f} s off, the clock was {e.offset(t) / 1000:.1f} s off; {e.story(t)}"

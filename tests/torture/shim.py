@@ -7,8 +7,10 @@ import errno
 import mmap
 import os
 import struct
+import time
+import uuid
 
-WORDS = ["errno", "ops", "percent", "delay_ms", "offset_ms", "sync", "", "", "written", "writes", "syncs", "failed"]
+WORDS = ["errno", "ops", "percent", "delay_ms", "offset_ms", "sync", "boot_ms", "", "written", "writes", "syncs", "failed"]
 SIZE = 64 * 8
 WRITE, SYNC, TRUNCATE, CREATE, READ = 1, 2, 4, 8, 16
 REAL, SYNCED, UNSYNCED = 0, 1, 2
@@ -18,6 +20,8 @@ class Shim:
     def __init__(self, folder, spool):
         self.spool, self.path, self.fifo = spool, folder / "control.words", folder / "steps.fifo"
         self.undo = None  # see remember_writes()
+        self.boot = folder / "boot_id"
+        self.boot.write_text(f"{uuid.uuid4()}\n")
         self.path.write_bytes(bytes(SIZE))
         os.mkfifo(self.fifo)
         with open(self.path, "r+b") as f:
@@ -34,7 +38,7 @@ class Shim:
         asan = os.environ.get("ASAN_OPTIONS", "")
         undo = {"TORTURE_UNDO": str(self.undo)} if self.undo else {}
         return {**os.environ, **undo, "LD_PRELOAD": str(library), "TORTURE_CONTROL": str(self.path),
-                "TORTURE_SPOOL": str(self.spool), "TORTURE_STEPS": str(self.fifo),
+                "TORTURE_SPOOL": str(self.spool), "TORTURE_STEPS": str(self.fifo), "TORTURE_BOOT": str(self.boot),
                 "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0"}
 
     def __getitem__(self, name):
@@ -77,6 +81,13 @@ class Shim:
                         os.ftruncate(f.fileno(), size)
                         undone += 1
         return undone
+
+    def reboot(self, offset_ms):
+        """The computer starts anew, with a clock that is so far off and not synchronised."""
+        self.boot.write_text(f"{uuid.uuid4()}\n")
+        self["boot_ms"] = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
+        self["offset_ms"] = offset_ms
+        self.sync(UNSYNCED)
 
     def step(self, ms):
         """The clock jumps by so much; who has a timer on it is told."""

@@ -387,3 +387,12 @@ def test_a_mended_time_is_that_of_the_right_clock():
         if d["topic"].endswith("telemetry") and d["t"] < 20:
             run.change(d["topic"], {"ts": body["ts"] - 7200000, "clock": "unsynced"}, seq=body["seq"], clock="synced")
     assert run.check() == set()
+
+
+def test_a_mended_repeat_says_the_same():
+    run = Run()
+    for delta, is_same in ((500, True), (700, False)):
+        _, body = run.find("m1/job", type="ended")
+        run.post(80, "machines/m1/job", {**body, "ts": body["ts"] + 500, "clock": "unsynced", "started": body["started"] + 500,
+                                         "ended": body["ended"] + delta})
+        assert ("two contents" not in run.check()) == is_same

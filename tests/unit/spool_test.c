@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* spool_test.c -- jobs run in their order on a thread of their own, whatever the disk does */
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -92,6 +94,172 @@ test_jobs_come_back_in_order(void **state)
 	spool_destroy(s);
 }
 
+/* ---- one daemon per directory ---------------------------------------------------------------- */
+
+static void
+test_the_second_is_told_of_the_first(void **state)
+{
+	const struct spool_config c = {.directory = dir, .boot = "boot", .max_bytes = 8 << 20};
+	int holder = 0, status;
+	(void)state;
+	struct spool *s = open_spool();
+	assert_null(spool_open(&c, &inbox, &holder));
+	assert_int_equal(holder, getpid());
+	spool_destroy(s);
+	/* A killed one holds nothing. */
+	pid_t pid = fork();
+	if (pid == 0) {
+		open_spool();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	spool_destroy(open_spool());
+}
+
+/* ---- files that fail ---------------------------------------------------------------------------
+ */
+
+static void
+test_no_directory_is_no_reason_to_stop(void **state)
+{
+	struct test_job job = {.job.run = run_note};
+	struct spool_health health;
+	char path[128];
+	int holder;
+	(void)state;
+	snprintf(path, sizeof(path), "%s/file", dir);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	const struct spool_config c = {.directory = path, .boot = "boot", .max_bytes = 8 << 20};
+	struct spool *s = spool_open(&c, &inbox, &holder);
+	assert_non_null(s);
+	assert_int_equal(holder, 0);
+	assert_null(spool_files(s)->store);
+	assert_null(spool_files(s)->backlog);
+	spool_health(s, &health);
+	assert_non_null(strstr(health.store_error, "Not a directory"));
+	assert_non_null(strstr(health.backlog_error, "Not a directory"));
+	assert_int_equal(spool_start(s), 0);
+	spool_post(s, &job.job);
+	assert_ptr_equal(receive(), &job);
+	assert_false(job.had_store || job.had_backlog);
+	assert_true(spool_stop(s, clock_mono_us() + 5000000));
+	spool_destroy(s);
+}
+
+/* More texts than SQLite keeps in memory. */
+static struct change *
+many_changes(enum change_kind what)
+{
+	static char text[4000];
+	struct change *first = NULL;
+	memset(text, 'x', sizeof(text) - 1);
+	for (int i = 0; i < 1500; i++) {
+		char key[16];
+		struct change c = {.what = what, .kind = "k", .key = key, .text = text};
+		snprintf(key, sizeof(key), "%d", i);
+		struct change *copy = change_copy(&c);
+		assert_non_null(copy);
+		copy->next = first;
+		first = copy;
+	}
+	return first;
+}
+
+/* Learns the clock, and then the file is damaged under its feet. */
+static void
+run_damage(struct spool_job *job, struct spool_files *files)
+{
+	static char page[4096];
+	struct test_job *t = (struct test_job *)job;
+	struct change *all = many_changes(CHANGE_PUT), *none = many_changes(CHANGE_DROP);
+	assert_int_equal(store_synced(files->store, 4242), 0);
+	assert_int_equal(store_apply(files->store, all), 0);
+	memset(page, 'x', sizeof(page));
+	int fd = open(in_dir("state.db"), O_WRONLY);
+	for (int i = 2; i < 1000; i++)
+		assert_int_equal(pwrite(fd, page, sizeof(page), i * 4096L), sizeof(page));
+	close(fd);
+	t->result = store_apply(files->store, none);
+	change_free_all(all);
+	change_free_all(none);
+}
+
+static void
+run_look(struct spool_job *job, struct spool_files *files)
+{
+	struct test_job *t = (struct test_job *)job;
+	int64_t store = 0, backlog = 0;
+	t->had_store = files->store && store_is_synced(files->store, &store);
+	t->had_backlog = files->backlog && backlog_is_synced(files->backlog, &backlog);
+	t->result = store == 4242 && backlog == 0;
+}
+
+static void
+test_a_corrupt_file_is_begun_anew_at_once(void **state)
+{
+	struct test_job damage = {.job.run = run_damage}, look = {.job.run = run_look},
+			note = {.job.run = run_note};
+	struct spool_health health;
+	(void)state;
+	struct spool *s = open_spool();
+	assert_int_equal(spool_start(s), 0);
+	spool_post(s, &damage.job);
+	assert_ptr_equal(receive(), &damage);
+	assert_true(damage.result < 0);
+	spool_post(s, &look.job);
+	assert_ptr_equal(receive(), &look);
+	assert_true(look.had_store); /* the new one knows the clock */
+	assert_true(look.result);
+	spool_post(s, &note.job);
+	assert_ptr_equal(receive(), &note);
+	assert_int_equal(note.result, 0);
+	spool_health(s, &health);
+	assert_true(health.store_aside);
+	assert_int_equal(health.store_losses, 1);
+	assert_int_equal(health.backlog_losses, 0);
+	assert_false(health.backlog_aside);
+	assert_string_equal(health.store_error, "");
+	assert_true(spool_stop(s, clock_mono_us() + 5000000));
+	spool_destroy(s);
+}
+
+/* ---- stopping ----------------------------------------------------------------------------------
+ */
+
+static int gate;
+
+static void
+run_hang(struct spool_job *job, struct spool_files *files)
+{
+	eventfd_t n;
+	(void)job;
+	(void)files;
+	eventfd_read(gate, &n);
+}
+
+static void
+test_stop_runs_what_was_posted_and_does_not_wait_for_ever(void **state)
+{
+	struct test_job hang = {.job.run = run_hang}, after = {.job.run = run_note};
+	(void)state;
+	gate = eventfd(0, EFD_CLOEXEC);
+	struct spool *s = open_spool();
+	assert_int_equal(spool_start(s), 0);
+	spool_post(s, &hang.job);
+	spool_post(s, &after.job);
+	int64_t before = clock_mono_us();
+	assert_false(spool_stop(s, before + 100000));
+	assert_true(spool_alive_us(s) < before + 100000);
+	eventfd_write(gate, 1);
+	assert_true(spool_stop(s, clock_mono_us() + 5000000));
+	assert_ptr_equal(receive(), &hang);
+	assert_ptr_equal(receive(), &after);
+	assert_int_equal(after.result, 0);
+	spool_destroy(s);
+	close(gate);
+}
+
 static int
 setup(void **state)
 {
@@ -113,6 +281,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_jobs_come_back_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_the_second_is_told_of_the_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_no_directory_is_no_reason_to_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_corrupt_file_is_begun_anew_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_stop_runs_what_was_posted_and_does_not_wait_for_ever, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
 import bisect
 import collections
 
+from evidence import Key
+
 EVENTS = ("event", "job", "gap")  # last levels of topics that must not lose anything
 STATED_S = 2.4        # older than 1 s is committed once a second, and that takes its moment
 SLOW_S = 5.0          # … more on a disk that is slow
@@ -85,14 +87,35 @@ def gaps_of(e):
     return found
 
 
+def runs(numbers):
+    """Ranges (from, to) that are there."""
+    found = []
+    for n in numbers:
+        if found and n == found[-1][1] + 1:
+            found[-1][1] = n
+        else:
+            found.append([n, n])
+    return found
+
+
 def rule_holes(e):
-    gaps = gaps_of(e)
-    for stream, numbers in e.streams().items():
+    """Each number came or a gap tells of it. A later epoch may go on with the numbers of the one
+    before; what is ahead of its first must then be in the others."""
+    gaps, streams = gaps_of(e), e.streams()
+    told = {s: [(g.body["from_seq"], g.body["to_seq"]) for g in gaps[s]] for s in set(streams) | set(gaps)}
+    for stream, numbers in streams.items():
         open_ = list(holes(numbers, e.last_seq[stream]))
-        for gap in gaps[stream]:
-            open_ = subtract(open_, (gap.body["from_seq"], gap.body["to_seq"]))
+        covered = list(told[stream])
+        if open_ and open_[0][0] == 1:
+            for other, there in streams.items():
+                if other != stream and other[:2] == stream[:2]:
+                    first = [(a, min(b, open_[0][1])) for a, b in runs(there) + told[other] if a <= open_[0][1]]
+                    covered += first
+        for cut in covered:
+            open_ = subtract(open_, cut)
         for a, b in open_:
-            near = e.records.get(stream + (b + 1,)) or e.records[next(k for k in e.records if k[:3] == stream and k.seq > b)]
+            after = numbers[bisect.bisect(numbers, b)]
+            near = e.records[Key(*stream, after)]
             yield ("event lost" if stream[0].rsplit("/", 1)[1] in EVENTS else "hole", f"{name(stream)} {a}..{b}", near.t,
                    f"no record, no gap ({b - a + 1}); {e.story(near.t)}")
 

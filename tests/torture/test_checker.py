@@ -333,7 +333,27 @@ def test_every_defect_is_planted():
     assert {f for name, f in globals().items() if name.startswith("spoil_")} == set(WANTED)
 
 
+def begin_epoch(run, at, shift=0):
+    """Events of m1 from `at` on are told under another epoch, with numbers that go on."""
+    for d in run.tries:
+        if d["t"] >= at and d["topic"].endswith("m1/event"):
+            body = json.loads(d["payload"])
+            run.change("m1/event", {"epoch": "e2", "seq": body["seq"] + shift}, seq=body["seq"], epoch="e1")
+
+
+def test_a_record_lost_between_two_epochs_is_found():
+    run = Run()
+    begin_epoch(run, 50, shift=1)
+    assert run.check() == {"event lost"}
+
+
 # ---- what is no loss ---------------------------------------------------------------------------
+
+
+def test_an_epoch_may_go_on_with_the_numbers():
+    run = Run()
+    begin_epoch(run, 50)
+    assert run.check() == set()
 
 
 def test_a_told_loss_is_none():

@@ -57,6 +57,7 @@ int cmd_peek(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
+int cmd_spool(int argc, char **argv);
 int cmd_test_alarm(int argc, char **argv);
 int cmd_usage(int argc, char **argv);
 int cmd_watch(int argc, char **argv);

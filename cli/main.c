@@ -43,6 +43,7 @@ static const struct command {
 	{"maintenance", cmd_maintenance, "work on a machine without waking anybody"},
 	{"ack", cmd_ack, "say that an alarm was seen"},
 	{"usage", cmd_usage, "running hours and jobs; set a counter"},
+	{"spool", cmd_spool, "what waits for the broker, what no broker takes; a copy of it"},
 	{"test-alarm", cmd_test_alarm, "raise an alarm that is a test, and see that it arrives"},
 	{"learn", cmd_learn, "watch a machine off, idle and busy and propose its usage rules"},
 	{"simulate", cmd_simulate, "simulate a laboratory on this computer"},

@@ -3,7 +3,8 @@
  *
  * One JSON object per line each way. What needs the line becomes a line job of that bus: its steps
  * run on the bus's thread between polls, its result is written there into the job's own buffer,
- * and the loop sends it. A client that goes leaves its jobs to end by themselves.
+ * and the loop sends it. What needs the disk becomes a job of the spool's thread. A client that
+ * goes leaves its jobs to end by themselves.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -28,7 +29,7 @@ struct control {
 	struct asked *requests; /* with jobs under way */
 };
 
-/* One request that needs lines; it is answered when its last job has ended. */
+/* One request that needs lines, or the disk; it is answered when its last job has ended. */
 struct asked {
 	struct asked *next;
 	struct loop_client *client; /* NULL: gone */
@@ -129,6 +130,20 @@ request_free(struct control *c, struct asked *r)
 		*at = r->next;
 	free(r->parts);
 	free(r);
+}
+
+struct asked *
+control_later(struct gateway *g, struct loop_client *c)
+{
+	return request_new(g->control, c, "");
+}
+
+struct loop_client *
+control_now(struct gateway *g, struct asked *r)
+{
+	struct loop_client *c = r->client;
+	request_free(g->control, r);
+	return c;
 }
 
 static struct errand *
@@ -391,6 +406,8 @@ static const struct {
 	{"usage", control_on_usage},
 	{"values", control_on_values},
 	{"test-alarm", control_on_test_alarm},
+	{"spool", control_on_spool},
+	{"spool-export", control_on_spool_export},
 };
 
 static void

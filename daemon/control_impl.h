@@ -49,11 +49,20 @@ void control_error(struct loop_client *c, const char *error, int exit_code, cons
 void control_report(struct loop_client *c, struct gateway *g,
 	void (*write)(struct json *j, struct gateway *g, void *arg), void *arg);
 
+/* An answer that comes later; NULL: no memory. */
+struct asked *control_later(struct gateway *g, struct loop_client *c);
+/* It comes now, and *r is gone: who waits for it; NULL: nobody does any more. */
+struct loop_client *control_now(struct gateway *g, struct asked *r);
+
 /* control_care.c: `req` is the request (docs/control.md). */
 void control_on_maintenance(struct gateway *g, struct loop_client *c, struct json_t *req);
 void control_on_ack(struct gateway *g, struct loop_client *c, struct json_t *req);
 void control_on_usage(struct gateway *g, struct loop_client *c, struct json_t *req);
 void control_on_values(struct gateway *g, struct loop_client *c, struct json_t *req);
 void control_on_test_alarm(struct gateway *g, struct loop_client *c, struct json_t *req);
+
+/* control_spool.c */
+void control_on_spool(struct gateway *g, struct loop_client *c, struct json_t *req);
+void control_on_spool_export(struct gateway *g, struct loop_client *c, struct json_t *req);
 
 #endif

@@ -4,7 +4,12 @@
 
 #include <stddef.h>
 
-enum wait { WAIT_NORMAL, WAIT_BUSY, WAIT_LONG };
+enum wait {
+	WAIT_NORMAL,
+	WAIT_SPREAD, /* all its clients come back at once */
+	WAIT_LONG,   /* it is busy, or a person has to do something */
+	WAIT_LONGER  /* each of us throws the other out */
+};
 
 static const struct {
 	int reason;
@@ -18,20 +23,20 @@ static const struct {
 	{0x85, WAIT_LONG, "client identifier not valid"},
 	{0x86, WAIT_LONG, "bad user name or password"},
 	{0x87, WAIT_LONG, "not authorized"},
-	{0x88, WAIT_BUSY, "server unavailable"},
-	{0x89, WAIT_BUSY, "server busy"},
+	{0x88, WAIT_LONG, "server unavailable"},
+	{0x89, WAIT_LONG, "server busy"},
 	{0x8A, WAIT_LONG, "banned"},
-	{0x8B, WAIT_NORMAL, "server shutting down"},
+	{0x8B, WAIT_SPREAD, "server shutting down"},
 	{0x8D, WAIT_NORMAL, "keep alive time-out"},
-	{0x8E, WAIT_LONG, "session taken over: a second client uses our client id"},
+	{0x8E, WAIT_LONGER, "session taken over: a second client uses our client id"},
 	{0x93, WAIT_NORMAL, "receive maximum exceeded"},
 	{0x95, WAIT_NORMAL, "packet too large"},
-	{0x96, WAIT_BUSY, "message rate too high"},
-	{0x97, WAIT_BUSY, "quota exceeded"},
+	{0x96, WAIT_LONG, "message rate too high"},
+	{0x97, WAIT_LONG, "quota exceeded"},
 	{0x98, WAIT_LONG, "administrative action"},
 	{0x9C, WAIT_NORMAL, "use another server"},
 	{0x9D, WAIT_NORMAL, "server moved"},
-	{0x9F, WAIT_BUSY, "connection rate exceeded"},
+	{0x9F, WAIT_LONG, "connection rate exceeded"},
 };
 
 static enum wait
@@ -68,10 +73,13 @@ backoff_ms(int64_t min_ms, int64_t max_ms, unsigned n, int reason, double random
 	if (top > max_ms)
 		top = max_ms;
 	switch (reason_wait(reason)) {
-	case WAIT_BUSY:
-		return max_ms / 2 + (int64_t)((double)max_ms / 2 * random);
+	case WAIT_LONGER:
+		return 2 * max_ms + (int64_t)((double)max_ms * random);
 	case WAIT_LONG:
 		return max_ms + (int64_t)((double)max_ms * random);
+	case WAIT_SPREAD:
+		top = max_ms;
+		break;
 	case WAIT_NORMAL:
 		break;
 	}

@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 /* Milliseconds before the n-th attempt (n >= 0) in a row, given the code that ended the last
- * connection (0: none): full jitter, U(0, min(max, min * 2^n)), but never less than min / 2; a
- * busy broker's codes wait in the upper half of max; refused credentials and a second client of
- * our name between max and twice max. `random` is uniform in [0, 1). */
+ * connection (0: none): full jitter, U(0, min(max, min * 2^n)), but never less than min / 2; of a
+ * broker that shuts down U(0, max), because all its clients come back; of a busy one and for
+ * refused credentials between max and twice max; for a second client of our name between twice and
+ * three times max. `random` is uniform in [0, 1). */
 int64_t backoff_ms(int64_t min_ms, int64_t max_ms, unsigned n, int reason, double random);
 /* "server unavailable" and the like. */
 const char *backoff_reason_text(int reason);

@@ -339,11 +339,26 @@ say_goodbye(struct uplink *u)
 	}
 }
 
+/* A broker that ends the connection because a packet was too large does not say which. One was, so
+ * the largest was, too. */
+static const struct message *
+find_too_big(const struct uplink *u)
+{
+	const struct message *largest = NULL;
+	for (unsigned i = 0; u->reason == MQTT_RC_PACKET_TOO_LARGE && i < u->n_flights; i++)
+		if (!largest || u->flights[i].message->len > largest->len)
+			largest = u->flights[i].message;
+	return largest;
+}
+
 static void
 take_back_all(struct uplink *u)
 {
-	for (unsigned i = 0; i < u->n_flights; i++)
-		uplink_give_back(u, u->flights[i].message, RESULT_UNSENT, 0);
+	const struct message *too_big = find_too_big(u);
+	for (unsigned i = 0; i < u->n_flights; i++) {
+		struct message *m = u->flights[i].message;
+		uplink_give_back(u, m, m == too_big ? RESULT_TOO_BIG : RESULT_UNSENT, 0);
+	}
 	u->n_flights = 0;
 	u->up = false;
 	connection_publish(u); /* gives back what has not been looked at yet */

@@ -16,6 +16,7 @@
 #define LIVE_BYTES (8u * 1024 * 1024)
 #define EVENT_BYTES (4u * 1024 * 1024)
 #define MQTT311 "mqtt311"
+#define DUPLICATE "duplicate-client"
 #define STOP_US 4700000LL    /* of the 5 s that a stop may take */
 #define DISK_US 4000000LL    /* then the disk gets the rest */
 #define GOODBYE_US 1500000LL /* for what still waits and for `offline` */
@@ -151,12 +152,22 @@ on_reading(struct gateway *g, struct poll_mail *mail, int64_t now_us)
 
 /* ---- the broker ---------------------------------------------------------------------------- */
 
+/* As many as we want, the broker takes, and it did not complain of. */
+static unsigned
+choose_window(const struct gateway *g, unsigned receive_maximum)
+{
+	unsigned window = (unsigned)g->config->mqtt.window;
+	if (receive_maximum < window)
+		window = receive_maximum;
+	if (g->mqtt.window_limit && g->mqtt.window_limit < window)
+		window = g->mqtt.window_limit;
+	return window;
+}
+
 static void
 on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 {
-	unsigned window = (unsigned)g->config->mqtt.window;
-	if (e->receive_maximum < window)
-		window = e->receive_maximum;
+	g->mqtt.window = choose_window(g, e->receive_maximum);
 	g->mqtt.up = true;
 	snprintf(g->mqtt.broker, sizeof(g->mqtt.broker), "%s", e->broker);
 	g->mqtt.protocol = e->protocol;
@@ -173,7 +184,7 @@ on_up(struct gateway *g, const struct uplink_event *e, int64_t now_us)
 	else
 		trouble_clear(g, MQTT311);
 	replay_connected(g, now_us);
-	outbox_connected(g->outbox, window);
+	outbox_connected(g->outbox, g->mqtt.window);
 	inbound_connected(g, now_us);
 	health_changed(g);
 }
@@ -195,10 +206,21 @@ tell_down(struct gateway *g, const struct uplink_event *e)
 	log_warning("mqtt: %s; trying again", line);
 }
 
+/* What the broker's last word (MQTT 5.0, 3.14.2.1) asks for. */
+static void
+heed(struct gateway *g, int reason)
+{
+	if (reason == 0x8E) /* session taken over: somebody has our name */
+		trouble_raise(g, DUPLICATE);
+	if (reason == 0x93 || reason == 0x96) /* receive maximum exceeded, rate too high */
+		g->mqtt.window_limit = g->mqtt.window > 1 ? g->mqtt.window / 2 : 1;
+}
+
 static void
 on_down(struct gateway *g, const struct uplink_event *e)
 {
 	outbox_disconnected(g->outbox);
+	heed(g, e->reason);
 	tell_down(g, e);
 	if (g->mqtt.up || g->mqtt.since_ms == 0)
 		g->mqtt.since_ms = clock_wall_ms();
@@ -354,6 +376,13 @@ tick_machines(struct gateway *g, int64_t now_us)
 }
 
 static void
+tick_mqtt(struct gateway *g)
+{
+	if (g->mqtt.up)
+		trouble_clear(g, DUPLICATE);
+}
+
+static void
 tell_systemd(const struct gateway *g)
 {
 	size_t online = 0;
@@ -369,6 +398,7 @@ tick(void *arg)
 	struct gateway *g = arg;
 	int64_t now_us = clock_mono_us();
 	clockwatch_tick(g, now_us);
+	tick_mqtt(g);
 	buswatch_tick(g);
 	tick_machines(g, now_us);
 	remember_tick(g, now_us);

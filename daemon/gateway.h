@@ -91,6 +91,7 @@ struct gateway {
 		int protocol;
 		int64_t since_ms;
 		uint64_t connects;
+		unsigned window, window_limit; /* in use; 0: no less than wanted */
 		char error[128];
 		/* What was said about brokers that are away, so that it is said once. */
 		char told[8][160];

@@ -14,8 +14,7 @@
 #include "daemon/keep.h"
 #include "daemon/log.h"
 
-#define BUS_FOR_MS 30000
-#define CLOCK_FOR_MS (10 * 60000)
+#define MINUTE_MS 60000
 
 struct trouble {
 	struct trouble *next;
@@ -43,12 +42,24 @@ render(struct retained *r, char *buf, size_t size)
 	return payload_alarm(buf, size, &e, &t->alarm, t->gateway->config->language);
 }
 
-static int64_t
-delay_ms(const char *code)
+/* What has to last before it is told, or before it is over. */
+static const struct delay {
+	const char *code; /* or how it begins */
+	int64_t for_ms, clear_for_ms;
+} delays[] = {
+	{"bus-", MINUTE_MS / 2, 0},
+	{"clock", 10 * MINUTE_MS, 0},
+	{"duplicate-client", 0, 5 * MINUTE_MS},
+	{"", 0, 0},
+};
+
+static const struct delay *
+find_delay(const char *code)
 {
-	if (strcmp(code, "clock") == 0)
-		return CLOCK_FOR_MS;
-	return strncmp(code, "bus-", 4) == 0 ? BUS_FOR_MS : 0;
+	const struct delay *d = delays;
+	while (strncmp(d->code, code, strlen(d->code)) != 0)
+		d++;
+	return d;
 }
 
 static struct trouble *
@@ -62,7 +73,8 @@ create(struct gateway *g, const char *code)
 	t->gateway = g;
 	t->alarm.spec = (struct alarm_spec){.code = t->code,
 		.severity = words->severity,
-		.for_ms = delay_ms(code),
+		.for_ms = find_delay(code)->for_ms,
+		.clear_for_ms = find_delay(code)->clear_for_ms,
 		.hits = 1,
 		.text = words->text,
 		.hint = words->hint};

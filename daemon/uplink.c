@@ -144,6 +144,7 @@ tell_down(struct uplink *u)
 	if (!e)
 		return;
 	snprintf(e->error, sizeof(e->error), "%s", u->error);
+	e->reason = u->reason;
 	mail_batch_add(&u->home, &e->mail);
 	mailbox_post_batch(u->inbox, &u->home);
 }

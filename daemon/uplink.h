@@ -27,6 +27,7 @@ struct uplink_event { /* MAIL_UPLINK; freed with uplink_event_free() */
 	unsigned receive_maximum; /* UP: 65535 if the broker did not say */
 	bool retain_available;    /* UP */
 	char error[128];          /* DOWN: why, in words */
+	int reason;               /* DOWN: the broker's code for that; 0: none */
 	bool retain;              /* INBOUND */
 	char *topic, *payload;    /* INBOUND; payload is NUL-terminated, length `len` */
 	size_t len;

@@ -29,20 +29,10 @@ test_full_jitter_grows_to_the_limit(void **state)
 }
 
 static void
-test_busy_brokers_are_left_alone(void **state)
+test_the_busy_and_the_refusing_wait_long(void **state)
 {
-	static const int codes[] = {0x88, 0x89, 0x96, 0x97, 0x9F};
-	(void)state;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		assert_int_equal(backoff_ms(MIN, MAX, 0, codes[i], 0.0), MAX / 2);
-		assert_in_range(backoff_ms(MIN, MAX, 0, codes[i], ALMOST_ONE), MAX * 99 / 100, MAX);
-	}
-}
-
-static void
-test_refusals_wait_long(void **state)
-{
-	static const int codes[] = {0x81, 0x82, 0x85, 0x86, 0x87, 0x8A, 0x8E, 0x98};
+	static const int codes[] = {
+		0x81, 0x82, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x96, 0x97, 0x98, 0x9F};
 	(void)state;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		assert_int_equal(backoff_ms(MIN, MAX, 0, codes[i], 0.0), MAX);
@@ -52,9 +42,27 @@ test_refusals_wait_long(void **state)
 }
 
 static void
+test_a_second_client_waits_longer(void **state)
+{
+	(void)state;
+	assert_int_equal(backoff_ms(MIN, MAX, 0, 0x8E, 0.0), 2 * MAX);
+	assert_in_range(backoff_ms(MIN, MAX, 0, 0x8E, ALMOST_ONE), MAX * 299 / 100, 3 * MAX);
+}
+
+/* Its clients do not come back together. */
+static void
+test_a_broker_that_shuts_down(void **state)
+{
+	(void)state;
+	assert_int_equal(backoff_ms(MIN, MAX, 0, 0x8B, 0.0), MIN / 2);
+	assert_int_equal(backoff_ms(MIN, MAX, 0, 0x8B, 0.5), MAX / 2);
+	assert_in_range(backoff_ms(MIN, MAX, 0, 0x8B, ALMOST_ONE), MAX * 99 / 100, MAX);
+}
+
+static void
 test_other_codes_are_normal(void **state)
 {
-	static const int codes[] = {0x80, 0x84, 0x8B, 0x8D, 0x93, 0x95, 0x9C, 0x9D, 0xEE};
+	static const int codes[] = {0x80, 0x84, 0x8D, 0x93, 0x95, 0x9C, 0x9D, 0xEE};
 	(void)state;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		assert_int_equal(backoff_ms(MIN, MAX, 1, codes[i], 0.75), 2 * MIN * 3 / 4);
@@ -87,8 +95,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_jitter_grows_to_the_limit),
-		cmocka_unit_test(test_busy_brokers_are_left_alone),
-		cmocka_unit_test(test_refusals_wait_long),
+		cmocka_unit_test(test_the_busy_and_the_refusing_wait_long),
+		cmocka_unit_test(test_a_second_client_waits_longer),
+		cmocka_unit_test(test_a_broker_that_shuts_down),
 		cmocka_unit_test(test_other_codes_are_normal),
 		cmocka_unit_test(test_one_value_for_both),
 		cmocka_unit_test(test_words),

@@ -327,6 +327,20 @@ test_version_0(void **state)
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
+static void
+test_all_or_nothing(void **state)
+{
+	(void)state;
+	struct store *s = open_store("b1");
+	struct change c[] = {record(1, "one"), {.what = CHANGE_PUT, .kind = "k", .key = "k"}};
+	assert_true(apply(s, c, 2) < 0); /* a text that is none */
+	assert_string_equal(records(s, 0), "");
+	store_close(s);
+	s = open_store("b1");
+	assert_string_equal(records(s, 0), "");
+	store_close(s);
+}
+
 static int
 check_full(struct store *s)
 {
@@ -538,6 +552,7 @@ main(void)
 		TEST(test_dead_letters_are_bounded),
 		TEST(test_times_are_mended),
 		TEST(test_version_0),
+		TEST(test_all_or_nothing),
 		TEST(test_a_full_disk),
 		TEST(test_killed_at_any_time),
 		TEST(test_any_damage),

@@ -123,6 +123,16 @@ replay_telemetry(struct gateway *g, const char *topic, const struct envelope *e,
 		log_error("%s: a reading could not be written", topic);
 }
 
+/* Whoever waits for the backlog to be gone is told when it is. */
+static void
+note_stats(struct gateway *g, const struct backlog_stats *now)
+{
+	struct replay *r = g->replay;
+	if (r->disk.records > 0 && now->records == 0)
+		health_changed(g);
+	r->disk = *now;
+}
+
 static int64_t
 floor_of(const struct gateway *g)
 {
@@ -300,7 +310,7 @@ store_done(struct gateway *g, struct spool_job *job)
 	outbox_each(g->outbox, LANE_LIVE, s->rc < 0 ? note_refused : note_stored, g);
 	tell_disk(g, s->rc < 0);
 	if (s->rc == 0) {
-		r->disk = s->stats;
+		note_stats(g, &s->stats);
 		r->more = s->more;
 	}
 	for (size_t i = 0; s->rc < 0 && i < s->n_gone; i++)
@@ -395,7 +405,7 @@ fetch_done(struct gateway *g, struct spool_job *job)
 	r->fetching = false;
 	tell_disk(g, f->rc < 0);
 	if (f->rc == 0)
-		r->disk = f->stats;
+		note_stats(g, &f->stats);
 	else
 		r->not_before_us = clock_mono_us() + RETRY_US;
 	r->unit = f->next;

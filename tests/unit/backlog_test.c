@@ -647,6 +647,54 @@ test_what_others_take_is_left(void **state)
 	backlog_close(b);
 }
 
+/* What is on its way is neither folded nor evicted. */
+static void
+check_busy(struct backlog *b, int64_t id, bool batch)
+{
+	struct unit *busy, *again;
+	struct eviction *e;
+	assert_int_equal(backlog_next(b, id + 1, &busy), 0);
+	assert_int_equal(busy->batch, batch);
+	for (int i = 0; i < 40; i++)
+		assert_true(backlog_fold(b, id + 1, busy) >= 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(backlog_plan(b, id + 1, busy, 8 * MIB, &e), 0);
+		if (!e)
+			break;
+		assert_int_equal(backlog_evict(b, e), 0);
+		eviction_free(e);
+	}
+	assert_null(e);
+	assert_int_equal(backlog_next(b, id + 1, &again), 0);
+	assert_int_equal(again->batch, batch);
+	assert_int_equal(again->n, busy->n);
+	assert_int_equal(again->records[0].seq, busy->records[0].seq);
+	assert_int_equal(backlog_drop(b, busy), 0);
+	unit_free(busy);
+	unit_free(again);
+	assert_int_equal(backlog_next(b, id + 1, &again), 0);
+	assert_null(again);
+}
+
+static void
+test_what_is_on_its_way_stays(void **state)
+{
+	int64_t id = 0;
+	(void)state;
+	struct backlog *b = open_backlog("b1", 8 * MIB);
+	for (int i = 0; i < 20; i++)
+		store_noise(b, 20, &id, 1500);
+	check_busy(b, id, false);
+	struct eviction *e; /* there is room again */
+	assert_int_equal(backlog_plan(b, id + 1, NULL, 0, &e), 0);
+	assert_null(e);
+	for (int i = 0; i < 40; i++)
+		store_noise(b, 20, &id, 1500);
+	assert_true(backlog_fold(b, id + 1, NULL) >= 0);
+	check_busy(b, id, true);
+	backlog_close(b);
+}
+
 static void
 test_a_full_disk(void **state)
 {
@@ -927,6 +975,7 @@ main(void)
 		TEST(test_stays_within_its_bound),
 		TEST(test_space_is_given_back),
 		TEST(test_what_others_take_is_left),
+		TEST(test_what_is_on_its_way_stays),
 		TEST(test_a_full_disk),
 		TEST(test_killed_at_any_time),
 		TEST(test_any_damage),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A gateway whose clock is wrong when it starts, and is set while it runs."""
+import json
 import os
 import struct
 import subprocess
@@ -157,6 +158,43 @@ def test_an_older_asset(lab, clock, wrong_ms):
         assert after["since"] == was["since"]
     again = lab.wait("machines/laser/alarm/hot", lambda a: a["clock"] == "synced", mark)
     assert again["raised"] == raised
+
+
+def waiting(lab):
+    """What waits on the disk: (topic's last level, the record or payload)."""
+    lines = lab.tool("spool", "export").out.splitlines()
+    return [(r["topic"].rsplit("/", 1)[1], r.get("record") or r["payload"]) for r in map(json.loads, lines)]
+
+
+def history(lab):
+    return [r for m in lab.sub.find("machines/laser/history") for r in m.json["records"]]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["in-one-run", "over-a-restart"])
+def test_what_waits_is_stamped_right(lab, clock, restarted):
+    """Recorded without a broker and without a time, sent after the clock was set: with the right time."""
+    clock.set(-30 * DAY_MS, told=False)
+    laser(lab, alarms=HOT).start()
+    lab.broker.stop()
+    lab.power(1, BUSY_W)
+    wait_until(lambda: {"job", "event", "telemetry"} <= {leaf for leaf, _ in waiting(lab)}, what="records on the disk")
+    assert all(r["clock"] == "unsynced" and not is_now(r["ts"]) for _, r in waiting(lab))
+    if restarted:
+        lab.kill()
+    clock.synced()
+    clock.set(0)
+    if restarted:
+        lab.run()
+    wait_until(lambda: all(r["clock"] == "synced" and is_now(r["ts"]) for _, r in waiting(lab)), what="they are mended")
+    jobs = [r for leaf, r in waiting(lab) if leaf == "job"]
+    assert is_now(jobs[0]["started"])
+    lab.broker.start()
+    lab.sub = lab.subscribe(lab.broker.port)
+    started = lab.job("laser", "started")
+    assert started["clock"] == "synced" and is_now(started["ts"]) and is_now(started["started"])
+    wait_until(lambda: history(lab), what="history")
+    assert all(r["clock"] == "synced" and is_now(r["ts"]) for r in history(lab))
+    assert all(m.json["clock"] == "synced" for m in lab.sub.find("machines/laser/event") + lab.sub.find("gw1/event"))
 
 
 def test_a_right_clock_is_set(lab, clock):

@@ -194,9 +194,10 @@ trim(struct outbox *o, enum message_lane lane)
 bool
 outbox_append(struct outbox *o, const struct draft *d, int64_t born_us)
 {
-	struct message *m = pool_take(&o->pool, d->len);
+	struct message *m = pool_take(&o->pool, d->len + (d->stamp.unsynced ? STAMP_ROOM : 0));
 	if (!m)
 		return false;
+	m->len = (uint32_t)d->len;
 	m->lane = d->lane;
 	m->topic = d->topic;
 	m->record = d->record;
@@ -269,15 +270,12 @@ outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t 
 static void
 mend(void *arg, struct message *m)
 {
-	const int64_t *lead_ms = arg;
-	int64_t delta_ms = *lead_ms - m->stamp.offset_ms;
-	char text[8192];
+	int64_t delta_ms = *(const int64_t *)arg - m->stamp.offset_ms;
 	if (!m->stamp.unsynced || m->flying)
 		return;
-	size_t len = stamp_mend(m->payload, m->len, delta_ms, text, sizeof(text));
-	if (len == 0 || len > m->cap)
+	size_t len = stamp_mend_here(m->payload, m->len, m->cap, m->stamp.offset_ms, delta_ms);
+	if (len == 0)
 		return; /* it stays `unsynced`, which is true */
-	memcpy(m->payload, text, len);
 	m->len = (uint32_t)len;
 	m->ts_ms += delta_ms;
 	m->stamp.unsynced = false;

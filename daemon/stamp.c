@@ -195,6 +195,17 @@ stamp_mend_since(
 }
 
 size_t
+stamp_mend_here(char *text, size_t len, size_t size, int64_t from_ms, int64_t delta_ms)
+{
+	char *mended = malloc(size + 1);
+	size_t n = mended ? stamp_mend_since(text, len, from_ms, delta_ms, mended, size + 1) : 0;
+	if (n)
+		memcpy(text, mended, n);
+	free(mended);
+	return n;
+}
+
+size_t
 stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size)
 {
 	return stamp_mend_since(text, len, INT64_MIN, delta_ms, out, size);

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { STAMP_ROOM = 64 }; /* that a text may need more when its times are mended */
+
 struct stamp {
 	bool unsynced;     /* the clock had never been set since boot */
 	int64_t offset_ms; /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was stamped */
@@ -20,12 +22,14 @@ struct stamp {
 
 /* A record's text (a whole payload, or one record of `history`) with every wall time at its top
  * level moved by delta_ms and "clock" set to "synced". The length, or 0: it did not fit into
- * `size` bytes (64 more than `len` are always enough), or it is no such text. */
+ * `size` bytes (STAMP_ROOM more than `len` is always enough), or it is no such text. */
 size_t stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size);
 /* The same, but only times from from_ms (the wrong clock's time of the boot: stamp.offset_ms) to
  * the record's own `ts`: a job that was begun before the boot has a right `started`. */
 size_t stamp_mend_since(
 	const char *text, size_t len, int64_t from_ms, int64_t delta_ms, char *out, size_t size);
+/* The same in place, where there is room for `size` bytes. The length, or 0: *text is as it was. */
+size_t stamp_mend_here(char *text, size_t len, size_t size, int64_t from_ms, int64_t delta_ms);
 /* A telemetry payload as a record of `history`: without v, gw, epoch. The length, or 0. Not longer
  * than `len`, and its NUL. */
 size_t stamp_record(const char *payload, size_t len, char *out, size_t size);

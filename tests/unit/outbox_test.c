@@ -809,6 +809,47 @@ test_memory_goes_round(void **state)
 	}
 }
 
+/* What waits is stamped right when the clock is set, whatever its length; what is under way stays.
+ */
+static void
+test_mending(void **state)
+{
+	enum { N = 200 };
+	char text[600], expected[700];
+	(void)state;
+	append(LANE_EVENT, 1);
+	for (int i = 0; i < N; i++) {
+		struct draft d = {.lane = i % 2 ? LANE_EVENT : LANE_LIVE,
+			.topic = "topic",
+			.record = ++next_record,
+			.disk = DISK_YES,
+			.ts_ms = 5000,
+			.stamp = {.unsynced = i % 4 < 2, .offset_ms = 1000},
+			.payload = text,
+			.len = (size_t)snprintf(text, sizeof(text),
+				"{\"ts\":5000,\"clock\":\"unsynced\",\"x\":\"%0*d\"}", 50 + i, i)};
+		assert_true(outbox_append(box, &d, 0));
+	}
+	outbox_mend(box, 1767225600000);
+	outbox_connected(box, 2 * N);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, N + 1);
+	for (size_t k = 0; k < uplink.n; k++) {
+		const struct message *m = uplink.sent[k];
+		int i = (int)m->record - 2;
+		if (i < 0)
+			continue;
+		snprintf(expected, sizeof(expected), "{\"ts\":%s,\"clock\":\"%s\",\"x\":\"%0*d\"}",
+			i % 4 < 2 ? "1767225604000" : "5000", i % 4 < 2 ? "synced" : "unsynced",
+			50 + i, i);
+		assert_int_equal(m->len, strlen(expected));
+		assert_memory_equal(m->payload, expected, m->len);
+		assert_int_equal(m->ts_ms, i % 4 < 2 ? 1767225604000 : 5000);
+	}
+	outbox_mend(box, 0); /* once is enough, and nothing that flies is touched */
+	assert_memory_equal(uplink.sent[1]->payload, "{\"ts\":1767225604000", 19);
+}
+
 int
 main(void)
 {
@@ -842,6 +883,7 @@ main(void)
 		TEST(test_history_leaves_room),
 		TEST(test_too_big_for_this_broker),
 		TEST(test_memory_goes_round),
+		TEST(test_mending),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,20 @@ test_room(void **state)
 	assert_int_equal(stamp_mend(text, len, INT64_MAX, out, len + 64), 0); /* no such time */
 }
 
+static void
+test_in_place(void **state)
+{
+	size_t len = telemetry(), more = strlen("1767225605000synced") - strlen("5000unsynced");
+	(void)state;
+	text[len + more] = '#';
+	assert_int_equal(stamp_mend_here(text, len, len + more - 1, 0, DELTA), 0);
+	assert_int_equal(telemetry(), len); /* as it was */
+	assert_int_equal(stamp_mend_here(text, len, len + more, 0, DELTA), len + more);
+	assert_int_equal(text[len + more], '#');
+	text[len + more] = '\0';
+	assert_string_equal(text, HEAD("1767225605000", "synced") NUMBER VALUES);
+}
+
 /* Cut anywhere, or no object at all: not mended, and nothing behind its end is looked at. */
 static void
 test_no_record(void **state)
@@ -232,6 +246,7 @@ main(void)
 		cmocka_unit_test(test_alarm),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test_setup_teardown(test_in_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_record, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

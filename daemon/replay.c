@@ -9,6 +9,7 @@
  */
 #include "daemon/gateway.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@
 #define STORE_AFTER_US (1 * S) /* without a PUBACK */
 #define LIVE_FOR_US (5 * S)    /* then what is on the disk is backlog */
 #define RETRY_US (10 * S)
-#define SPREAD_US (5 * S)     /* gateways that come back together do not all begin at once */
+#define SPREAD_US (5 * S) /* gateways that come back together do not all begin at once */
+#define RESERVE_MOST (1 << 20)
 #define FULL_FOR_US (300 * S) /* the alarm after the last eviction */
 
 struct store_job {
@@ -31,7 +33,7 @@ struct store_job {
 	size_t n_rows;
 	int64_t *gone;
 	size_t n_gone;
-	int64_t floor;
+	int64_t floor, reserve; /* reserve: for what state.db grows by meanwhile */
 	const struct unit *busy;
 	bool quiet;                /* an eviction is under way: nothing else may move */
 	struct eviction *eviction; /* what has to go */
@@ -200,14 +202,14 @@ run_store(struct spool_job *job, struct spool_files *files)
 	struct store_job *s = (struct store_job *)job;
 	struct backlog *b = files->backlog;
 	struct store_stats state = {.records = 0};
-	s->rc = b ? backlog_store(b, s->rows, s->n_rows, s->gone, s->n_gone) : -1;
-	if (s->rc < 0)
+	s->rc = b ? backlog_store(b, s->rows, s->n_rows, s->gone, s->n_gone) : -EIO;
+	if (!b)
 		return;
 	if (files->store)
 		store_stats(files->store, &state);
-	if (!s->quiet) {
+	if (!s->quiet) { /* also after a refusal: what has to go makes room */
 		s->more = backlog_fold(b, s->floor, s->busy) > 0;
-		backlog_plan(b, s->floor, s->busy, state.disk_bytes, &s->eviction);
+		backlog_plan(b, s->floor, s->busy, state.disk_bytes + s->reserve, &s->eviction);
 	}
 	backlog_stats(b, &s->stats);
 }
@@ -245,7 +247,7 @@ tell_disk(struct gateway *g, bool broken)
 	r->broken = broken;
 	if (broken)
 		log_error("spool.db: %s; telemetry that cannot be sent is in memory only",
-			h.backlog_error);
+			h.backlog_error[0] ? h.backlog_error : "no room below spool.max_size");
 	else
 		log_info("spool.db: can be written again");
 }
@@ -279,7 +281,7 @@ evict(struct gateway *g, struct store_job *s)
 		const struct lost *l = &s->eviction->lost[i];
 		const char *topic = gateway_intern(g, l->topic);
 		struct gap gap = {.topic = topic,
-			.reason = "spool-full",
+			.reason = s->eviction->corrupt ? "corrupt" : "spool-full",
 			.from_seq = l->from_seq,
 			.to_seq = l->to_seq,
 			.from_ts_ms = l->from_ts_ms,
@@ -308,7 +310,8 @@ store_done(struct gateway *g, struct spool_job *job)
 	struct store_job *s = (struct store_job *)job;
 	r->storing = false;
 	outbox_each(g->outbox, LANE_LIVE, s->rc < 0 ? note_refused : note_stored, g);
-	tell_disk(g, s->rc < 0);
+	/* Our own bound is no fault of the disk: what is evicted makes room. */
+	tell_disk(g, s->rc < 0 && !(s->rc == -ENOSPC && (s->eviction || s->quiet)));
 	if (s->rc == 0) {
 		note_stats(g, &s->stats);
 		r->more = s->more;
@@ -319,6 +322,13 @@ store_done(struct gateway *g, struct spool_job *job)
 		evict(g, s);
 	outbox_release(g->outbox, LANE_LIVE, 0, clock_mono_us() - LIVE_FOR_US);
 	store_free(s);
+}
+
+static int64_t
+reserve_of(const struct config *c)
+{
+	int64_t sixteenth = c->spool_max_bytes / 16;
+	return sixteenth < RESERVE_MOST ? sixteenth : RESERVE_MOST;
 }
 
 static void
@@ -341,6 +351,7 @@ post_store(struct gateway *g, size_t n, int64_t now_us)
 	r->gone = NULL;
 	r->n_gone = r->cap_gone = 0;
 	s->floor = floor_of(g);
+	s->reserve = reserve_of(g->config);
 	s->busy = r->unit;
 	s->quiet = r->evicting;
 	r->storing = true;

@@ -41,6 +41,22 @@ def wait_until(check, timeout=DEADLINE, what="condition", interval=0.02):
         time.sleep(interval)
 
 
+def telemetry_seqs(messages, machine="m1"):
+    """The numbers of its telemetry among these messages, live or as history, in order of arrival."""
+    found = []
+    for m in messages:
+        if m.topic.endswith(f"machines/{machine}/telemetry"):
+            found.append(json.loads(m.payload)["seq"])
+        elif m.topic.endswith(f"machines/{machine}/history"):
+            found += [r["seq"] for r in json.loads(m.payload)["records"]]
+    return found
+
+
+def is_complete(numbers, first=None):
+    """Every number from the first to the last, repeats allowed (QoS 1)."""
+    return bool(numbers) and sorted(set(numbers)) == list(range(first or min(numbers), max(numbers) + 1))
+
+
 def take_free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 
 from bench import Bench
-from conftest import TOP, wait_until
+from conftest import TOP, is_complete, telemetry_seqs, wait_until
 from fakebroker import hang_up, hold, mute, refuse, serve, serve_311
 
 TELEMETRY = "machines/m1/telemetry"
@@ -48,9 +48,12 @@ def seqs(messages):
     return [json.loads(m.payload)["seq"] for m in messages]
 
 
-def assert_all_there(numbers):
-    """Every number from the first to the last; repeats are allowed (QoS 1)."""
-    assert sorted(set(numbers)) == list(range(min(numbers), max(numbers) + 1)), numbers
+def wait_all_there(*collected, first=None):
+    """Every number of m1's telemetry from the first to the last, live or as history. `collected`: functions
+    that return messages."""
+    numbers = lambda: telemetry_seqs([m for messages in collected for m in messages()])
+    wait_until(lambda: is_complete(numbers(), first), what=f"all there: {sorted(set(numbers()))}")
+    return numbers()
 
 
 def wait_published(fake, suffix, n=1, timeout=15.0):
@@ -88,7 +91,7 @@ def test_broker_is_killed_and_comes_back(tmp_path, broker, certificates, subscri
     second.wait_for(lambda m: m.text == "online", topic="gateways/gw1/availability")
     last = seqs(first.find(TELEMETRY))[-1]
     second.wait_for(lambda m: m.json["seq"] >= last + 12, topic=TELEMETRY)
-    assert_all_there(seqs(first.find(TELEMETRY)) + seqs(second.find(TELEMETRY)))
+    wait_all_there(first.find, second.find)
     assert second.find(topic=STATE) and second.find(topic="machines/m1/info")
     assert d.err().count("; trying again") <= 2, "lost, and refused"
 
@@ -186,7 +189,7 @@ def test_disconnect_server_shutting_down(tmp_path, fake_broker, simulate, daemon
     _, d = start(tmp_path, simulate, daemon, fake.url)
     wait_until(lambda: "server shutting down (0x8B)" in d.err(), what="the log says so")
     wait_until(lambda: len(fake.connections) == 2 and len(fake.connections[1].published) > 12, what="it is back")
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
     assert all(c.connect.level == 5 for c in fake.connections)
 
 
@@ -197,7 +200,7 @@ def test_mute_broker(tmp_path, fake_broker, simulate, daemon):
     wait_published(fake, TELEMETRY, 20)
     assert "no CONNACK" in d.err()
     assert 9 <= fake.connections[1].at - fake.connections[0].at <= 14
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 def test_broker_that_falls_silent(tmp_path, fake_broker, simulate, daemon):
@@ -210,7 +213,7 @@ def test_broker_that_falls_silent(tmp_path, fake_broker, simulate, daemon):
     assert_calm(bench, d)
     wait_until(lambda: len(fake.connections) == 2, timeout=18, what="a new connection")
     wait_until(lambda: len(fake.connections[1].published) > 20, what="what waited")
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 def test_reconnecting_slows_down(tmp_path, fake_broker, simulate, daemon):
@@ -239,7 +242,7 @@ def test_receive_maximum_one(tmp_path, fake_broker, simulate, daemon):
     fake = fake_broker(serve(slowly, properties=bytes([RECEIVE_MAXIMUM, 0, 1])))
     start(tmp_path, simulate, daemon, fake.url)
     wait_published(fake, TELEMETRY, 10)
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 def test_window(tmp_path, fake_broker, simulate, daemon):
@@ -258,7 +261,7 @@ def test_maximum_packet_size(tmp_path, fake_broker, simulate, daemon):
     assert not fake.published("machines/m1/info"), "longer than 400 bytes"
     assert fake.published("gateways/gw1/availability")
     assert len(fake.connections) == 1
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 # ---- PUBACK reason codes ------------------------------------------------------------------------
@@ -273,8 +276,7 @@ def test_not_authorized_pauses_that_lane_only(tmp_path, fake_broker, simulate, d
     wait_until(lambda: len(fake.connections) == 2 and len([p for p in fake.connections[1].published if p.topic.endswith(TELEMETRY)]) > 12, what="the second connection")
     assert len([p for p in fake.connections[0].published if p.topic.endswith(TELEMETRY)]) <= 16
     assert fake.connections[0].published[-1].topic != TELEMETRY
-    numbers = seqs([p for p in fake.connections[1].published if p.topic.endswith(TELEMETRY)])
-    assert numbers == list(range(1, len(numbers) + 1)), "nothing was accepted before: all of it again, in order"
+    wait_all_there(lambda: list(fake.connections[1].published), first=1)  # nothing was accepted before
     assert d.err().count("not authorized") <= 2, "told once, not for each message"
 
 
@@ -285,8 +287,7 @@ def test_quota_exceeded_waits(tmp_path, fake_broker, simulate, daemon):
     wait_until(lambda: "quota exceeded (0x97)" in d.err(), what="the log says so")
     wait_until(lambda: len(fake.connections) == 2 and len([p for p in fake.connections[1].published if p.topic.endswith(TELEMETRY)]) > 12, what="the second connection")
     assert len([p for p in fake.connections[0].published if p.topic.endswith(TELEMETRY)]) <= 16
-    numbers = seqs([p for p in fake.connections[1].published if p.topic.endswith(TELEMETRY)])
-    assert numbers == list(range(1, len(numbers) + 1))
+    wait_all_there(lambda: list(fake.connections[1].published), first=1)
 
 
 def test_unspecified_error_is_tried_again(tmp_path, fake_broker, simulate, daemon):
@@ -299,7 +300,7 @@ def test_unspecified_error_is_tried_again(tmp_path, fake_broker, simulate, daemo
     start(tmp_path, simulate, daemon, fake.url)
     wait_until(lambda: 2 in times.values(), what="the refused message again", timeout=10)
     wait_published(fake, TELEMETRY, 20)
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 def test_never_acceptable_blocks_nothing(tmp_path, fake_broker, simulate, daemon):
@@ -378,7 +379,7 @@ def test_fail_over_and_back(tmp_path, broker, subscribe, simulate, daemon, spawn
     broker.kill()
     other.wait_for(lambda m: m.text == "online", topic="gateways/gw1/availability")
     other.wait_for(lambda m: m.json["seq"] > seqs(sub.find(TELEMETRY))[-1] + 3, topic=TELEMETRY)
-    assert_all_there(seqs(sub.find(TELEMETRY)) + seqs(other.find(TELEMETRY)))
+    wait_all_there(sub.find, other.find)
     broker.start()
     back = subscribe(broker.port)
     second.kill()
@@ -467,7 +468,7 @@ def test_black_hole(tmp_path, black_hole, fake_broker, simulate, daemon):
     bench, d = start(tmp_path, simulate, daemon, f"mqtt://127.0.0.1:{black_hole}", fake.url)
     assert_calm(bench, d)
     wait_published(fake, TELEMETRY, 30, timeout=20)
-    assert_all_there(seqs(fake.published(TELEMETRY)))
+    wait_all_there(fake.published)
 
 
 def test_stop_while_connecting(tmp_path, black_hole, simulate, daemon):

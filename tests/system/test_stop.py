@@ -136,9 +136,23 @@ def test_second_daemon_on_one_control_socket(tmp_path, broker, simulate, daemon)
     bench.simulate(simulate)
     d = daemon(bench.write())
     wait_until(lambda: (tmp_path / "control").exists(), what="it listens")
-    done = run("-c", bench.path, "--profiles", bench.profiles)
+    bench.config["spool"]["path"] = str(tmp_path / "other")
+    done = run("-c", bench.write(), "--profiles", bench.profiles)
     assert done.returncode == 75 and f"pid {d.pid}" in done.stderr
     assert d.running() and (tmp_path / "control").exists()
+
+
+def test_second_daemon_on_one_spool(tmp_path, broker, subscribe, simulate, daemon):
+    bench = Bench(tmp_path, broker.url).add("m1", "tcp1")
+    bench.simulate(simulate)
+    d = daemon(bench.write())
+    sub = subscribe(broker.port)
+    sub.wait_for(lambda m: True, topic="machines/m1/telemetry")
+    bench.config["control"] = str(tmp_path / "other")
+    done = run("-c", bench.write(), "--profiles", bench.profiles)
+    assert done.returncode == 1 and f"pid {d.pid}" in done.stderr
+    mark = sub.mark()
+    sub.wait_for(lambda m: True, topic="machines/m1/telemetry", since=mark)
 
 
 def test_stale_control_socket_is_no_obstacle(tmp_path, broker, simulate, daemon):

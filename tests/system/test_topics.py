@@ -114,15 +114,18 @@ def test_will_after_a_kill(tmp_path, broker, subscribe, simulate, daemon):
     assert late.wait_for(lambda m: m.retain, topic=f"{GATEWAY}/availability").text == "offline"
 
 
-def test_numbers_start_anew_with_a_new_epoch(tmp_path, broker, subscribe, simulate, daemon):
+def test_numbers_go_on_over_a_restart(tmp_path, broker, subscribe, simulate, daemon):
     bench, _, d = start(tmp_path, broker, simulate, daemon)
     sub = subscribe(broker.port)
-    old = sub.wait_for(lambda m: m.json["seq"] == 2, topic=topic("m1", "telemetry")).json["epoch"]
+    first = sub.wait_for(lambda m: m.json["seq"] == 2, topic=topic("m1", "telemetry")).json
     d.stop()
+    last = sub.find(topic("m1", "telemetry"))[-1].json["seq"]
     daemon(bench.path)
-    sub.wait_for(lambda m: m.json["epoch"] != old and m.json["seq"] == 2, topic=topic("m1", "telemetry"))
-    keys = [(m.json["epoch"], m.json["seq"]) for m in sub.find(topic("m1", "telemetry"))]
-    assert len(keys) == len(set(keys))
+    sub.wait_for(lambda m: m.json["seq"] == last + 3, topic=topic("m1", "telemetry"))
+    numbers = [m.json["seq"] for m in sub.find(topic("m1", "telemetry"))]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert {m.json["epoch"] for m in sub.find(topic("m1", "telemetry"))} == {first["epoch"]}
+    assert not sub.find("gateways/gw1/gap"), "nothing jumps after a clean stop"
 
 
 # ---- silence ------------------------------------------------------------------------------------

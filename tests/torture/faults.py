@@ -89,7 +89,7 @@ def set_clock(bed):
 
 
 def stop_daemon(bed, _dice):
-    if not bed.daemon.running():
+    if not bed.daemon.running() or bed.gauge("spool_records") is None:  # not yet, or it starts
         return False
     bed.daemon.stop()
     return True

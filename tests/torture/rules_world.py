@@ -31,6 +31,11 @@ def rule_jobs(e):
             for kind in ("started", "ended"):
                 if len(told[kind]) != 1 and at < e.end:
                     yield f"job {kind}", f"{machine} {job}", at, f"{len(told[kind])} times: {[r.body for r in told[kind]]}; {e.story(at)}"
+            first, last = told["started"], told["ended"]
+            if first and last and first[0].clock == last[0].clock == "synced" and \
+                    abs(first[0].body["started"] - last[0].body["started"]) > FAR_MS:
+                yield "job start", f"{machine} {job}", last[0].t, \
+                    f"told as {first[0].body['started']}, then as {last[0].body['started']}; {e.story(last[0].t)}"
             for r in told["ended"]:
                 seconds = r.body.get("duration_s", 0)
                 if not 0 <= seconds <= e.meta["seconds"] + 60 + r.body.get("accuracy_s", 0):  # a reboot with a wrong clock

@@ -230,6 +230,10 @@ def spoil_job_duration(run):
     run.change("m1/job", {"duration_s": 7210}, type="ended")
 
 
+def spoil_job_start_moves(run):
+    run.change("m1/job", {"started": WALL + 8000}, type="ended")
+
+
 def spoil_alarm_raised_twice(run):
     run.publish(47, "machines/m1/event", type="alarm", code="hot", transition="raised")
 
@@ -313,7 +317,7 @@ WANTED = {
     spoil_restart_gap_counts: "gap count", spoil_gap_count: "gap count", spoil_gap_reason: "gap reason",
     spoil_gap_twice: "gap twice", spoil_restart_gap_twice: "gap twice", spoil_lost_by_a_clean_stop: "telemetry lost", spoil_event_given_up: "event lost", spoil_two_contents: "two contents",
     spoil_two_names: "two names", spoil_order: "order", spoil_job_without_end: "job ended", spoil_job_ends_twice: "job ended",
-    spoil_job_missing: "job missing", spoil_job_without_work: "job without work", spoil_job_duration: "job duration",
+    spoil_job_missing: "job missing", spoil_job_without_work: "job without work", spoil_job_duration: "job duration", spoil_job_start_moves: "job start",
     spoil_alarm_raised_twice: "alarm twice", spoil_alarm_not_cleared: "alarm not cleared", spoil_alarm_missing: "alarm missing",
     spoil_stale_alarm_topic: "retained stale", spoil_active_alarm: "retained untrue", spoil_stray_topic: "retained stray",
     spoil_retained_missing: "retained missing", spoil_offline: "retained untrue", spoil_usage: "usage", spoil_stamp: "stamp",

@@ -141,6 +141,10 @@ publish_one(struct uplink *u, struct message *m)
 		uplink_give_back(u, m, RESULT_UNSENT, 0);
 		return 0;
 	}
+	if (u->node->too_long && m->len >= u->node->too_long) {
+		uplink_give_back(u, m, RESULT_TOO_BIG, 0);
+		return 0;
+	}
 	bool v5 = u->node->protocol == PROTOCOL_LEVEL_5;
 	int rc = mosquitto_publish_v5(u->mosq, &mid, m->topic, (int)m->len,
 		m->len ? m->payload : NULL, 1, m->retain, v5 && m->json ? u->properties : NULL);
@@ -340,25 +344,24 @@ say_goodbye(struct uplink *u)
 }
 
 /* A broker that ends the connection because a packet was too large does not say which. One was, so
- * the largest was, too. */
-static const struct message *
-find_too_big(const struct uplink *u)
+ * the largest was, too, and is not sent to it again. */
+static void
+learn_limit(struct uplink *u)
 {
-	const struct message *largest = NULL;
-	for (unsigned i = 0; u->reason == MQTT_RC_PACKET_TOO_LARGE && i < u->n_flights; i++)
-		if (!largest || u->flights[i].message->len > largest->len)
-			largest = u->flights[i].message;
-	return largest;
+	uint32_t longest = 0;
+	for (unsigned i = 0; i < u->n_flights; i++)
+		if (u->flights[i].message->len > longest)
+			longest = u->flights[i].message->len;
+	if (u->reason == MQTT_RC_PACKET_TOO_LARGE && longest)
+		u->node->too_long = longest;
 }
 
 static void
 take_back_all(struct uplink *u)
 {
-	const struct message *too_big = find_too_big(u);
-	for (unsigned i = 0; i < u->n_flights; i++) {
-		struct message *m = u->flights[i].message;
-		uplink_give_back(u, m, m == too_big ? RESULT_TOO_BIG : RESULT_UNSENT, 0);
-	}
+	learn_limit(u);
+	for (unsigned i = 0; i < u->n_flights; i++)
+		uplink_give_back(u, u->flights[i].message, RESULT_UNSENT, 0);
 	u->n_flights = 0;
 	u->up = false;
 	connection_publish(u); /* gives back what has not been looked at yet */

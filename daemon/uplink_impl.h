@@ -28,6 +28,7 @@ struct node {
 	bool refused_version;   /* by its last CONNACK */
 	unsigned silent_closes; /* in a row: closed by it before any CONNACK */
 	int64_t since_us;       /* this protocol */
+	uint32_t too_long;      /* payloads from this length on are not for it; 0: not known */
 };
 
 struct uplink {

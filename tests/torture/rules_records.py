@@ -6,7 +6,7 @@ import collections
 from evidence import Key
 
 EVENTS = ("event", "job", "gap")  # last levels of topics that must not lose anything
-STATED_S = 2.4        # older than 1 s is committed once a second, and that takes its moment
+STATED_S = 3.0        # older than 1 s is committed once a second, and that takes its moment on a busy computer
 SLOW_S = 5.0          # … more on a disk that is slow
 
 

@@ -25,8 +25,9 @@ def jobs_of(e):
 def rule_jobs(e):
     for machine, jobs in jobs_of(e).items():
         for job, told in jobs.items():
-            at = (told["started"] + told["ended"])[0].t
-            if e.blind(at, told["ended"][-1].t if told["ended"] else e.end):
+            times = [r.t for r in told["started"] + told["ended"]]
+            at = min(times)
+            if e.blind(at, max(times) if told["ended"] else e.end):
                 continue
             for kind in ("started", "ended"):
                 if len(told[kind]) != 1 and at < e.end:

@@ -144,9 +144,11 @@ on_reading(struct gateway *g, struct poll_mail *mail, int64_t now_us)
 	struct polled_unit *unit = mail->unit;
 	struct taps *taps = unit->taps;
 	const uint16_t *points = device_group_points(unit->device, mail->reading->group, &n);
-	for (size_t i = 0; i < taps->n; i++)
+	for (size_t i = 0; i < taps->n; i++) {
+		taps->sources[i]->shares = taps->n > 1;
 		if (!taps->sources[i]->removed)
 			take_reading(g, taps->sources[i], mail, points, now_us);
+	}
 	poller_return(unit->poller, mail);
 }
 

@@ -277,7 +277,7 @@ too_early(struct source *s, const struct reading *r)
 {
 	int64_t period_us = s->config->interval_ms * 1000;
 	int64_t *due = &s->group_due_us[r->group];
-	if (!period_us || s->config->profile->regs.groups[r->group].period_ms == 0)
+	if (!s->shares || !period_us || s->config->profile->regs.groups[r->group].period_ms == 0)
 		return false;
 	if (r->mono_us < *due)
 		return true;

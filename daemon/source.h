@@ -54,6 +54,7 @@ struct source {
 	int64_t *group_due_us; /* per group: not published before; for slower sources of one unit */
 	char holder[128];      /* FAIL_IN_USE; FAIL_AMBIGUOUS: the places */
 	char identity[192];    /* of the present device, for people */
+	bool shares;           /* its unit is read for other sources, too */
 	struct identity known, present;
 	bool recalled, foreign; /* known was read from the disk; another device than known */
 	unsigned seen_origin;   /* of the reading after which the identity was looked at */

@@ -278,9 +278,23 @@ test_a_slower_source_of_a_shared_unit(void **state)
 	lab_sources[0].interval_ms = 5000;
 	machine_destroy(m);
 	set_up(NULL);
+	meter->shares = true;
 	for (int i = 0; i < 60; i++)
 		published += (value(i + (i % 3) * 0.01, i, i, "heat") & OUTCOME_TELEMETRY) != 0;
 	assert_int_equal(published, 12);
+}
+
+/* Whatever the computer delays: each reading of a unit of its own is published. */
+static void
+test_an_early_reading_of_an_own_unit(void **state)
+{
+	(void)state;
+	lab_sources[0].interval_ms = 5000;
+	machine_destroy(m);
+	set_up(NULL);
+	value(0, 1, 7, "heat");
+	value(6, 2, 7, "heat");
+	assert_true(value(10, 3, 7, "heat") & OUTCOME_TELEMETRY);
 }
 
 static void
@@ -289,6 +303,7 @@ test_a_change_between_two_publications_is_not_lost(void **state)
 	(void)state;
 	lab_sources[0].interval_ms = 5000;
 	with_deadband("power_w", 5);
+	meter->shares = true;
 	value(0, 100, 7, "heat");
 	assert_int_equal(value(1, 100, 7, "cool"), 0); /* too early for this source */
 	assert_int_equal(value(5, 100, 7, "cool"), OUTCOME_TELEMETRY);
@@ -653,6 +668,7 @@ main(void)
 		TEST(test_heartbeat),
 		TEST(test_a_missing_point_leaves_the_deadband),
 		TEST(test_a_slower_source_of_a_shared_unit),
+		TEST(test_an_early_reading_of_an_own_unit),
 		TEST(test_a_change_between_two_publications_is_not_lost),
 		TEST(test_subset_of_points),
 		TEST(test_one_source_is_enough),

@@ -163,6 +163,22 @@ on_info(struct gateway *g, const struct uplink_event *e, const char *id)
 		adopt_orphan(g, id);
 }
 
+/* Of the same book that state.db holds: each counter is the larger of the two. */
+static void
+take_larger(struct machine *m, json_t *root)
+{
+	const char *field;
+	json_t *value;
+	double was;
+	json_object_foreach(root, field, value)
+	{
+		if (json_is_number(value) &&
+			usage_set(&m->usage, field, json_number_value(value), &was) == 0 &&
+			was > json_number_value(value))
+			usage_set(&m->usage, field, was, &was);
+	}
+}
+
 /* What was counted before is added, and the time since then was spent unseen. */
 static void
 adopt_totals(struct machine *m, json_t *root)
@@ -189,7 +205,11 @@ on_usage(struct gateway *g, const struct uplink_event *e, struct machine *m)
 	const char *asset = json_string_value(json_object_get(root, "asset"));
 	if (!m->usage.kept.whole && e->retain && is_ours(g, e, NULL, 0) && asset &&
 		strcmp(asset, m->config->asset) == 0) {
-		adopt_totals(m, root);
+		int64_t since_ms = json_integer_value(json_object_get(root, "since"));
+		if (since_ms == m->usage.kept.since_ms)
+			take_larger(m, root);
+		else
+			adopt_totals(m, root);
 		believe_totals(m);
 		log_info("%s: state.db knew nothing of %s; its counters go on from what the broker "
 			 "holds",

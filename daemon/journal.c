@@ -14,6 +14,7 @@
  */
 #include "daemon/gateway.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,8 @@ struct commit { /* a transaction under way */
 	struct spool_job job;
 	struct change *changes;
 	uint64_t generation;
+	bool look;            /* writes nothing: what is there? */
+	struct change *found; /* kept texts */
 	int rc;
 	struct store_stats stats;
 };
@@ -56,6 +59,7 @@ struct journal {
 	struct change *forgotten; /* not urgent */
 	int64_t lazy_us;          /* since when; 0: nothing */
 	bool posted, broken;
+	bool blind; /* state.db could not be opened at the start; what is in it is not known */
 	int64_t posted_us;
 	uint64_t gathering, written;
 	uint64_t losses;             /* of the file, as far as we have noticed */
@@ -87,6 +91,7 @@ journal_start(struct gateway *g)
 		j->next_record = j->disk.last_record + 1;
 		j->behind = j->disk.records > 0; /* what a former run left */
 	}
+	j->blind = !files->store;
 	outbox_generation(g->outbox, j->gathering, j->written);
 	outbox_gate_events(g->outbox, j->behind ? j->fed : INT64_MAX, false);
 	return 0;
@@ -244,7 +249,7 @@ static void
 run_feed(struct spool_job *job, struct spool_files *files)
 {
 	struct feed *f = (struct feed *)job;
-	f->rc = files->store ? store_records(files->store, f->after, fetch_one, f) : -1;
+	f->rc = files->store ? store_records(files->store, f->after, fetch_one, f) : -EIO;
 }
 
 static void
@@ -332,10 +337,27 @@ gather_one(void *arg, struct message *m)
 }
 
 static void
+find_text(void *arg, const char *kind, const char *key, const char *text)
+{
+	struct commit *c = arg;
+	struct change *found = change_copy(
+		&(struct change){.what = CHANGE_PUT, .kind = kind, .key = key, .text = text});
+	if (!found)
+		return;
+	found->next = c->found;
+	c->found = found;
+}
+
+static void
 run_commit(struct spool_job *job, struct spool_files *files)
 {
 	struct commit *c = (struct commit *)job;
-	c->rc = files->store ? store_apply(files->store, c->changes) : -1;
+	if (!files->store)
+		c->rc = -EIO;
+	else if (c->look)
+		c->rc = store_each(files->store, find_text, c);
+	else
+		c->rc = store_apply(files->store, c->changes);
 	if (c->rc == 0)
 		store_stats(files->store, &c->stats);
 }
@@ -448,12 +470,28 @@ keep_forgotten(struct journal *j, struct commit *c)
 	}
 }
 
+/* state.db could be opened after all: what a former run left there comes before what is new. */
+static void
+take_found(struct gateway *g, const struct commit *c)
+{
+	struct journal *j = g->journal;
+	for (const struct change *x = c->found; x; x = x->next)
+		kept_load(j->kept, x->kind, x->key, x->text);
+	outbox_renumber(g->outbox, LANE_EVENT, c->stats.last_record);
+	j->next_record += c->stats.last_record;
+	j->behind = c->stats.records > 0;
+	j->blind = false;
+	set_gate(g);
+}
+
 static void
 commit_done(struct gateway *g, struct spool_job *job)
 {
 	struct journal *j = g->journal;
 	struct commit *c = (struct commit *)job;
 	j->posted = false;
+	if (c->look && c->rc == 0)
+		take_found(g, c);
 	kept_written(j->kept, c->rc == 0);
 	outbox_each(g->outbox, LANE_EVENT, c->rc == 0 ? note_written : note_refused, g);
 	if (c->rc == 0)
@@ -466,6 +504,7 @@ commit_done(struct gateway *g, struct spool_job *job)
 	tell_disk(g, c->rc < 0);
 	spill(g);
 	change_free_all(c->changes);
+	change_free_all(c->found);
 	free(c);
 }
 
@@ -481,6 +520,17 @@ is_due(const struct journal *j, int64_t now_us)
 }
 
 static void
+gather(struct gateway *g, struct commit *c)
+{
+	struct journal *j = g->journal;
+	c->changes = j->forgotten;
+	j->forgotten = NULL;
+	j->lazy_us = 0;
+	outbox_each(g->outbox, LANE_EVENT, gather_one, &(struct gathering){j, c});
+	c->changes = kept_take(j->kept, c->changes);
+}
+
+static void
 post(struct gateway *g, int64_t now_us)
 {
 	struct journal *j = g->journal;
@@ -489,11 +539,9 @@ post(struct gateway *g, int64_t now_us)
 		return;
 	c->job = (struct spool_job){.run = run_commit, .done = commit_done};
 	c->generation = j->gathering++;
-	c->changes = j->forgotten;
-	j->forgotten = NULL;
-	j->lazy_us = 0;
-	outbox_each(g->outbox, LANE_EVENT, gather_one, &(struct gathering){j, c});
-	c->changes = kept_take(j->kept, c->changes);
+	c->look = j->blind;
+	if (!c->look)
+		gather(g, c);
 	j->posted = true;
 	j->posted_us = now_us;
 	spool_post(g->spool, &c->job);

@@ -288,6 +288,23 @@ outbox_mend(struct outbox *o, int64_t lead_ms)
 	outbox_each(o, LANE_LIVE, mend, &lead_ms);
 }
 
+static void
+add_to_number(void *arg, struct message *m)
+{
+	const int64_t *by = arg;
+	m->record += *by;
+}
+
+void
+outbox_renumber(struct outbox *o, enum message_lane lane, int64_t by)
+{
+	outbox_each(o, lane, add_to_number, &by);
+	o->lanes[lane].waiting.newest += by;
+	for (struct parked *p = o->parked; p; p = p->next)
+		if (p->lane == lane)
+			p->waiting.newest += by;
+}
+
 struct wanted {
 	int64_t record;
 	bool found;

@@ -98,6 +98,8 @@ void outbox_each(struct outbox *o, enum message_lane lane, outbox_each_fn *each,
 /* Forgets what waits, is on the disk (DISK_YES), has a number above `above` and was born before
  * before_us. The lowest number forgotten, INT64_MAX if none. */
 int64_t outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t before_us);
+/* Adds to the number of each message of a lane: others are on the disk already. */
+void outbox_renumber(struct outbox *o, enum message_lane lane, int64_t by);
 /* The clock was set (wall time = CLOCK_BOOTTIME + lead_ms): what waits is stamped anew. */
 void outbox_mend(struct outbox *o, int64_t lead_ms);
 bool outbox_has_record(const struct outbox *o, enum message_lane lane, int64_t record);

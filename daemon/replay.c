@@ -23,6 +23,7 @@
 #define STORE_AFTER_US (1 * S) /* without a PUBACK */
 #define LIVE_FOR_US (5 * S)    /* then what is on the disk is backlog */
 #define RETRY_US (10 * S)
+#define LOOK_AGAIN_US (1 * S)
 #define SPREAD_US (5 * S) /* gateways that come back together do not all begin at once */
 #define RESERVE_MOST (1 << 20)
 #define FULL_FOR_US (300 * S) /* the alarm after the last eviction */
@@ -35,6 +36,7 @@ struct store_job {
 	size_t n_gone;
 	int64_t floor, reserve; /* reserve: for what state.db grows by meanwhile */
 	const struct unit *busy;
+	bool look;                 /* writes nothing: what is there? */
 	bool quiet;                /* an eviction is under way: nothing else may move */
 	struct eviction *eviction; /* what has to go */
 	struct backlog_stats stats;
@@ -61,6 +63,7 @@ struct replay {
 	int64_t next_row;
 	struct backlog_stats disk;
 	bool storing, fetching, evicting, broken, more;
+	bool blind;        /* spool.db could not be opened at the start */
 	int64_t stored_us; /* when it was last tried */
 	int64_t *gone;
 	size_t n_gone, cap_gone;
@@ -89,6 +92,7 @@ replay_start(struct gateway *g)
 		return -1;
 	r->next_row = 1;
 	pace_init(&r->pace, clock_mono_us());
+	r->blind = !files->backlog;
 	if (files->backlog) {
 		backlog_stats(files->backlog, &r->disk);
 		r->next_row = r->disk.last_row + 1;
@@ -202,8 +206,10 @@ run_store(struct spool_job *job, struct spool_files *files)
 	struct store_job *s = (struct store_job *)job;
 	struct backlog *b = files->backlog;
 	struct store_stats state = {.records = 0};
-	s->rc = b ? backlog_store(b, s->rows, s->n_rows, s->gone, s->n_gone) : -EIO;
-	if (!b)
+	s->rc = !b ? -EIO : s->look ? 0 : backlog_store(b, s->rows, s->n_rows, s->gone, s->n_gone);
+	if (b)
+		backlog_stats(b, &s->stats);
+	if (!b || s->look)
 		return;
 	if (files->store)
 		store_stats(files->store, &state);
@@ -232,22 +238,31 @@ note_refused(void *arg, struct message *m)
 		m->disk = DISK_NOT;
 }
 
+/* The file was set aside, and with it what waited there. */
+static void
+notice_loss(struct gateway *g)
+{
+	struct replay *r = g->replay;
+	struct spool_health h;
+	spool_health(g->spool, &h);
+	if (h.backlog_losses != r->losses)
+		numbers_backlog_lost(g);
+	r->losses = h.backlog_losses;
+}
+
 static void
 tell_disk(struct gateway *g, bool broken)
 {
 	struct replay *r = g->replay;
 	struct spool_health h;
 	spool_health(g->spool, &h);
-	if (h.backlog_losses != r->losses) {
-		r->losses = h.backlog_losses;
-		numbers_backlog_lost(g);
-	}
+	notice_loss(g);
 	if (r->broken == broken)
 		return;
 	r->broken = broken;
 	if (broken)
 		log_error("spool.db: %s; telemetry that cannot be sent is in memory only",
-			h.backlog_error[0] ? h.backlog_error : "no room below spool.max_size");
+			h.backlog_error);
 	else
 		log_info("spool.db: can be written again");
 }
@@ -303,6 +318,15 @@ evict(struct gateway *g, struct store_job *s)
 	journal_then(g, &e->job);
 }
 
+/* Our own bound was reached before the eviction had made room, which is no fault of the disk. */
+static bool
+is_full(struct gateway *g, const struct store_job *s)
+{
+	struct spool_health h;
+	spool_health(g->spool, &h);
+	return s->rc == -ENOSPC && !h.backlog_error[0];
+}
+
 static void
 store_done(struct gateway *g, struct spool_job *job)
 {
@@ -310,8 +334,17 @@ store_done(struct gateway *g, struct spool_job *job)
 	struct store_job *s = (struct store_job *)job;
 	r->storing = false;
 	outbox_each(g->outbox, LANE_LIVE, s->rc < 0 ? note_refused : note_stored, g);
-	/* Our own bound is no fault of the disk: what is evicted makes room. */
-	tell_disk(g, s->rc < 0 && !(s->rc == -ENOSPC && (s->eviction || s->quiet)));
+	if (s->look && s->rc == 0) { /* what is there comes before what is new */
+		outbox_renumber(g->outbox, LANE_LIVE, s->stats.last_row);
+		r->next_row += s->stats.last_row;
+		r->blind = false;
+	}
+	bool full = is_full(g, s);
+	if (full) { /* what is in memory, too, can be evicted as soon as it is not */
+		outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX);
+		r->more = true;
+	}
+	tell_disk(g, s->rc < 0 && !full);
 	if (s->rc == 0) {
 		note_stats(g, &s->stats);
 		r->more = s->more;
@@ -344,7 +377,8 @@ post_store(struct gateway *g, size_t n, int64_t now_us)
 		free(s);
 		return;
 	}
-	if (n)
+	s->look = r->blind;
+	if (n && !s->look)
 		outbox_each(g->outbox, LANE_LIVE, add_row, s);
 	s->gone = r->gone;
 	s->n_gone = r->n_gone;
@@ -369,7 +403,7 @@ store(struct gateway *g, int64_t now_us, bool all)
 	const struct lane_stats *live = &stats.lanes[LANE_LIVE];
 	bool old = all || now_us - live->oldest_us >= STORE_AFTER_US;
 	size_t most = old ? live->waiting + live->in_flight : 0;
-	if (most || r->n_gone || r->more)
+	if (most || r->n_gone || r->more || r->blind)
 		post_store(g, most, now_us);
 }
 
@@ -417,8 +451,8 @@ fetch_done(struct gateway *g, struct spool_job *job)
 	tell_disk(g, f->rc < 0);
 	if (f->rc == 0)
 		note_stats(g, &f->stats);
-	else
-		r->not_before_us = clock_mono_us() + RETRY_US;
+	if (f->rc < 0 || !f->next) /* what is on the disk may still be in memory, too */
+		r->not_before_us = clock_mono_us() + (f->rc < 0 ? RETRY_US : LOOK_AGAIN_US);
 	r->unit = f->next;
 	r->next = 0;
 	unit_free(f->sent);
@@ -596,6 +630,10 @@ void
 replay_tick(struct gateway *g, int64_t now_us)
 {
 	struct replay *r = g->replay;
+	struct spool_health h;
+	spool_health(g->spool, &h);
+	notice_loss(g);
+	r->more |= h.store_aside || h.backlog_aside; /* a job looks whether it is still there */
 	if (r->full_us && now_us - r->full_us > FULL_FOR_US) {
 		r->full_us = 0;
 		trouble_clear(g, "spool-full");

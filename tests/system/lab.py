@@ -149,7 +149,8 @@ class Lab(Bench):
     def tells(self, machine, code, *transitions, subs=()):
         """Its transitions so far are these; events come after the pictures."""
         wait_until(lambda: len(self.alarm_events(machine, code, *subs)) >= len(transitions), what=f"events of {code}")
-        assert self.alarm_events(machine, code, *subs) == list(transitions)
+        told = self.alarm_events(machine, code, *subs)
+        assert told == list(transitions), self.sub.find(machine + '/event')
 
     def alarm(self, machine, code, since=0, timeout=20, **keys):
         """The first picture of an alarm since then with these values."""

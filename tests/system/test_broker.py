@@ -160,7 +160,7 @@ def test_connack_server_unavailable(tmp_path, fake_broker, simulate, daemon):
     assert_calm(bench, d, 2)
     wait_published(fake, TELEMETRY)
     times = [c.at for c in fake.connections]
-    assert all(0.9 <= b - a <= 3 for a, b in zip(times, times[1:])), "a busy broker is left alone"
+    assert all(1.9 <= b - a <= 6 for a, b in zip(times, times[1:])), "a busy broker is left alone"
     assert d.err().count("trying again") == 1
     assert all(c.connect.level == 5 for c in fake.connections)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox_impl.h -- the outbox's memory and queues; for outbox.c and outbox_queue.c only */
+/* outbox_impl.h -- the outbox's memory and queues; for outbox*.c only */
 #ifndef DAEMON_OUTBOX_IMPL_H
 #define DAEMON_OUTBOX_IMPL_H
 
@@ -30,5 +30,40 @@ void queue_insert(struct queue *q, struct message *m);
 struct message *queue_pop(struct queue *q);
 struct message *queue_take_out(struct queue *q, struct message **at); /* *at becomes the next */
 void queue_free(struct queue *q);
+
+/* ---- the outbox ---- */
+struct lane {
+	struct queue waiting;
+	size_t bytes, max_bytes, in_flight; /* bytes: parked ones included */
+	int64_t paused_until_us;
+	int64_t quota_until_us, pause_us; /* the broker's quota: until then, and how long */
+	uint64_t dropped;
+};
+
+struct parked { /* a topic that the broker does not take for a while */
+	struct parked *next;
+	const char *topic;
+	enum message_lane lane;
+	int64_t until_us;
+	struct queue waiting;
+};
+
+struct outbox {
+	struct outbox_ops ops;
+	bool connected;
+	unsigned window, in_flight, turn;
+	uint64_t gathering, written;
+	int64_t events_upto;
+	bool events_anyway;
+	struct lane lanes[LANE_COUNT]; /* LANE_RETAINED's queue is not used: see changed */
+	struct parked *parked;
+	struct queue flying;
+	struct retained *all, **all_last;         /* in order of outbox_add() */
+	struct retained *changed, **changed_last; /* dirty ones, in order */
+	size_t burst; /* retained topics to be sent before anything else */
+	struct pool pool;
+	uint64_t published, acknowledged, refused;
+	char *render_buf;
+};
 
 #endif

@@ -106,11 +106,11 @@ test: ## every test that needs no root and no hardware; installs what is missing
 .PHONY: system
 system: all
 	@tests/npm-setup.sh
-	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system tests/torture --ignore $(TIMED)
+	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system tests/torture $(TIMED:%=--ignore=%)
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(TIMED)
 
 # Looks at single intervals, so nothing may run beside it.
-TIMED := tests/system/test_dead_units.py
+TIMED := tests/system/test_dead_units.py tests/system/test_reload.py
 
 # Most of them wait most of the time.
 PYTEST ?= -n 3

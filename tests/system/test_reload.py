@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bench import Bench
-from conftest import wait_until
+from conftest import is_complete, telemetry_seqs, wait_until
 
 TELEMETRY = "machines/{}/telemetry"
 
@@ -262,18 +262,17 @@ def test_thirty_reloads_leak_nothing(tmp_path, broker, subscribe, simulate, daem
         for change in changes:
             reload(bench, sub, d, change)
     own = 1 if "tsan" in str(d.argv[0]) else 0  # ThreadSanitizer's
-    wait_until(lambda: d.threads() == 5 + own, what="loop, uplink and three buses")
+    wait_until(lambda: d.threads() == 6 + own, what="loop, uplink, spool and three buses")
     descriptors, rss = d.descriptors(), d.rss_bytes()
     for _ in range(6):
         for change in changes:
             reload(bench, sub, d, change)
-    wait_until(lambda: d.threads() == 5 + own, what="no thread too many")
+    wait_until(lambda: d.threads() == 6 + own, what="no thread too many")
     wait_until(lambda: abs(d.descriptors() - descriptors) <= 1, what=f"{descriptors} descriptors")
     if "san" not in str(d.argv[0]):  # a sanitizer keeps freed memory for a while
         assert d.rss_bytes() - rss < 1 << 20
     go_on(sub, "m1")
-    numbers = [m.json["seq"] for m in sub.find(TELEMETRY.format("m1"))]
-    assert sorted(set(numbers)) == list(range(numbers[0], numbers[-1] + 1))
+    wait_until(lambda: is_complete(telemetry_seqs(sub.find())), what="every number, live or as history")
 
 
 def test_signals_in_a_row(tmp_path, broker, subscribe, simulate, daemon):

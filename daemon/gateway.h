@@ -198,7 +198,9 @@ void numbers_reserve(struct gateway *g, const char *topic); /* its last number i
 void numbers_safe(struct gateway *g, const struct message *m, bool acknowledged);
 void numbers_renew_epoch(struct gateway *g);
 void numbers_gap(struct gateway *g, const struct gap *gap);
-void numbers_lost(struct gateway *g, const struct message *m, const char *reason);
+/* One after the other of a topic makes one gap, told within a second. */
+void numbers_lost(struct gateway *g, const char *topic, const char *epoch, uint64_t seq,
+	int64_t ts_ms, const char *reason);
 void numbers_refused(struct gateway *g, const struct message *m);
 void numbers_records_lost(struct gateway *g); /* state.db was begun anew */
 void numbers_backlog_lost(struct gateway *g); /* spool.db was */

@@ -12,7 +12,7 @@
  * If the disk refuses: events go as they are, under a new epoch, because their numbers may be
  * given again after a crash; what is in memory is offered to the disk again every 10 s.
  */
-#include "daemon/gateway.h"
+#include "daemon/journal_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,13 +23,9 @@
 #include "daemon/kept.h"
 #include "daemon/log.h"
 
-#define FEED_BYTES (2u * 1024 * 1024) /* of the outbox's memory for events */
-#define FEED_STEP (256u * 1024)       /* read from the disk at a time */
 #define SETTLE_US 1000000LL /* what is not urgent goes with something that is, or this late */
 #define RETRY_US 10000000LL
 #define STUCK_US 5000000LL /* a disk that is silent for so long holds up no picture any more */
-#define RESEND_US (5 * 60 * 1000000LL) /* without a word of the archiver */
-#define LATE_US 60000000LL             /* records of an outage are not in a hurry */
 
 struct commit { /* a transaction under way */
 	struct spool_job job;
@@ -39,33 +35,6 @@ struct commit { /* a transaction under way */
 	struct change *found; /* kept texts */
 	int rc;
 	struct store_stats stats;
-};
-
-struct feed { /* records that are fetched */
-	struct spool_job job;
-	int64_t after;
-	struct change *first, **last;
-	size_t bytes;
-	bool more;
-	int rc;
-};
-
-struct journal {
-	struct kept *kept;
-	int64_t next_record;
-	int64_t fed;              /* the last record that the outbox was given */
-	bool behind, feeding;     /* there are later ones on the disk only; and they are fetched */
-	size_t unwritten;         /* events in the outbox that the disk does not have yet */
-	struct change *forgotten; /* not urgent */
-	int64_t lazy_us;          /* since when; 0: nothing */
-	bool posted, broken;
-	bool blind; /* state.db could not be opened at the start; what is in it is not known */
-	int64_t posted_us;
-	uint64_t gathering, written;
-	uint64_t losses;             /* of the file, as far as we have noticed */
-	struct store_stats disk;     /* as of the last commit */
-	struct spool_job *behind_it; /* to be posted after the next commit */
-	int64_t unarchived_us;       /* since when the archiver owes a word; 0: it does not */
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -197,7 +166,7 @@ journal_ended(struct gateway *g, const struct message *m, enum message_end how)
 		reject(g, m);
 		numbers_refused(g, m);
 	} else if (how == END_DROPPED) {
-		numbers_lost(g, m, "write-error");
+		numbers_lost(g, m->topic, m->epoch, m->seq, m->ts_ms, "write-error");
 	} else if (g->config->mqtt.ack_archiver) {
 		if (!j->unarchived_us)
 			j->unarchived_us = clock_mono_us();
@@ -217,93 +186,6 @@ void
 journal_then(struct gateway *g, struct spool_job *job)
 {
 	g->journal->behind_it = job;
-}
-
-/* ---- more of them on the disk --------------------------------------------------------------- */
-
-static bool
-fetch_one(void *arg, const struct store_record *r)
-{
-	struct feed *f = arg;
-	if (f->bytes >= FEED_STEP) {
-		f->more = true;
-		return false;
-	}
-	struct change *c = change_copy(&(struct change){.what = CHANGE_RECORD,
-		.record = r->record,
-		.topic = r->topic,
-		.epoch = r->epoch,
-		.seq = r->seq,
-		.ts_ms = r->ts_ms,
-		.text = r->payload,
-		.len = r->len});
-	if (!c)
-		return false;
-	*f->last = c;
-	f->last = &c->next;
-	f->bytes += sizeof(*c) + r->len;
-	return true;
-}
-
-static void
-run_feed(struct spool_job *job, struct spool_files *files)
-{
-	struct feed *f = (struct feed *)job;
-	f->rc = files->store ? store_records(files->store, f->after, fetch_one, f) : -EIO;
-}
-
-static void
-set_gate(struct gateway *g)
-{
-	const struct journal *j = g->journal;
-	outbox_gate_events(g->outbox, j->behind ? j->fed : INT64_MAX, j->broken);
-}
-
-static void
-feed_done(struct gateway *g, struct spool_job *job)
-{
-	struct journal *j = g->journal;
-	struct feed *f = (struct feed *)job;
-	for (const struct change *c = f->first; c; c = c->next) {
-		const char *topic = gateway_intern(g, c->topic);
-		struct draft d = {.lane = LANE_EVENT,
-			.topic = topic,
-			.record = c->record,
-			.disk = DISK_YES,
-			.epoch = c->epoch,
-			.seq = c->seq,
-			.ts_ms = c->ts_ms,
-			.payload = c->text,
-			.len = c->len};
-		if (topic && !outbox_has_record(g->outbox, LANE_EVENT, c->record))
-			outbox_append(g->outbox, &d, clock_mono_us() - LATE_US);
-		j->fed = c->record;
-	}
-	j->behind = f->more || f->rc < 0;
-	j->feeding = false;
-	set_gate(g);
-	change_free_all(f->first);
-	free(f);
-}
-
-static void
-feed(struct gateway *g)
-{
-	struct journal *j = g->journal;
-	struct outbox_stats stats;
-	if (!j->behind || j->feeding || !g->mqtt.up)
-		return;
-	outbox_stats(g->outbox, &stats);
-	if (stats.lanes[LANE_EVENT].bytes >= FEED_BYTES)
-		return;
-	struct feed *f = calloc(1, sizeof(*f));
-	if (!f)
-		return;
-	f->job = (struct spool_job){.run = run_feed, .done = feed_done};
-	f->after = j->fed;
-	f->last = &f->first;
-	j->feeding = true;
-	spool_post(g->spool, &f->job);
 }
 
 /* ---- committing ----------------------------------------------------------------------------- */
@@ -380,41 +262,6 @@ note_refused(void *arg, struct message *m)
 	g->journal->unwritten++;
 }
 
-struct budget {
-	size_t bytes;
-	int64_t cut; /* the first record beyond it */
-};
-
-static void
-spend(void *arg, struct message *m)
-{
-	struct budget *b = arg;
-	b->bytes += m->cap;
-	if (b->bytes > FEED_BYTES && m->record < b->cut)
-		b->cut = m->record;
-}
-
-/* What the memory does not hold, or what comes behind such, is on the disk only. */
-static void
-spill(struct gateway *g)
-{
-	struct journal *j = g->journal;
-	struct budget b = {.cut = INT64_MAX};
-	int64_t above = j->fed;
-	if (!j->behind) {
-		outbox_each(g->outbox, LANE_EVENT, spend, &b);
-		if (b.cut == INT64_MAX)
-			return;
-		above = b.cut - 1;
-	}
-	int64_t lowest = outbox_release(g->outbox, LANE_EVENT, above, INT64_MAX);
-	if (!j->behind && lowest != INT64_MAX) {
-		j->fed = lowest - 1;
-		j->behind = true;
-	}
-	set_gate(g);
-}
-
 /* The disk refused, or takes again. */
 static void
 tell_disk(struct gateway *g, bool broken)
@@ -424,7 +271,7 @@ tell_disk(struct gateway *g, bool broken)
 	if (j->broken == broken)
 		return;
 	j->broken = broken;
-	set_gate(g);
+	journal_gate(g);
 	spool_health(g->spool, &h);
 	if (broken) {
 		log_error(
@@ -451,7 +298,7 @@ notice_loss(struct gateway *g)
 	if (j->behind)
 		numbers_records_lost(g);
 	j->behind = false;
-	set_gate(g);
+	journal_gate(g);
 }
 
 /* What the broker has, or never takes, is still to be told to the disk. */
@@ -481,7 +328,7 @@ take_found(struct gateway *g, const struct commit *c)
 	j->next_record += c->stats.last_record;
 	j->behind = c->stats.records > 0;
 	j->blind = false;
-	set_gate(g);
+	journal_gate(g);
 }
 
 static void
@@ -502,7 +349,7 @@ commit_done(struct gateway *g, struct spool_job *job)
 		j->written = c->generation;
 	notice_loss(g);
 	tell_disk(g, c->rc < 0);
-	spill(g);
+	journal_spill(g);
 	change_free_all(c->changes);
 	change_free_all(c->found);
 	free(c);
@@ -562,65 +409,13 @@ journal_commit(struct gateway *g)
 	if ((!news && !j->posted) || j->broken || stuck)
 		j->written = j->gathering++; /* what comes next is another one */
 	outbox_generation(g->outbox, j->gathering, j->written);
-	feed(g);
+	journal_feed(g);
 }
 
 void
 journal_close(struct gateway *g)
 {
 	post(g, clock_mono_us());
-}
-
-/* ---- the archiver ---------------------------------------------------------------------------- */
-
-struct archived {
-	struct spool_job job;
-	const char *topic;
-	char epoch[16];
-	uint64_t seq;
-};
-
-static void
-run_archived(struct spool_job *job, struct spool_files *files)
-{
-	struct archived *a = (struct archived *)job;
-	if (files->store)
-		store_forget_upto(files->store, a->topic, a->epoch, a->seq);
-}
-
-static void
-archived_done(struct gateway *g, struct spool_job *job)
-{
-	if (!g->journal->lazy_us) /* an empty commit, for the new figures */
-		g->journal->lazy_us = clock_mono_us();
-	free(job);
-}
-
-void
-journal_archived(struct gateway *g, const char *topic, const char *epoch, uint64_t seq)
-{
-	struct archived *a = calloc(1, sizeof(*a));
-	if (!a)
-		return;
-	a->job = (struct spool_job){.run = run_archived, .done = archived_done};
-	a->topic = topic;
-	a->seq = seq;
-	snprintf(a->epoch, sizeof(a->epoch), "%s", epoch);
-	g->journal->unarchived_us = clock_mono_us();
-	spool_post(g->spool, &a->job);
-}
-
-/* Everything that the archiver has not confirmed is sent again, in its order. */
-static void
-resend(struct gateway *g, int64_t now_us)
-{
-	struct journal *j = g->journal;
-	if (!j->unarchived_us || now_us - j->unarchived_us < RESEND_US || j->feeding || !g->mqtt.up)
-		return;
-	j->unarchived_us = 0;
-	j->fed = 0;
-	j->behind = true;
-	set_gate(g);
 }
 
 /* ---- the clock was set ----------------------------------------------------------------------- */
@@ -643,7 +438,8 @@ journal_tick(struct gateway *g, int64_t now_us)
 	trouble_set(g, "disk", broken ? TRUTH_TRUE : TRUTH_FALSE);
 	trouble_set(
 		g, "spool-corrupt", h.store_aside || h.backlog_aside ? TRUTH_TRUE : TRUTH_FALSE);
-	resend(g, now_us);
+	journal_resend(g, now_us);
+	journal_evict(g);
 }
 
 void

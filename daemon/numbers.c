@@ -140,31 +140,30 @@ tell_loss(struct gateway *g, struct topic *t)
 }
 
 void
-numbers_lost(struct gateway *g, const struct message *m, const char *reason)
+numbers_lost(struct gateway *g, const char *topic, const char *epoch, uint64_t seq, int64_t ts_ms,
+	const char *reason)
 {
-	struct topic *t = topic_of(m->topic);
+	struct topic *t = topic_of(topic);
 	struct gap *l = &t->loss;
-	if (m->topic == g->gap_topic) /* nothing can tell of it */
+	if (topic == g->gap_topic) /* nothing can tell of it */
 		return;
-	bool next = l->count > 0 && m->seq == l->to_seq + 1 && strcmp(l->epoch, m->epoch) == 0 &&
+	bool next = l->count > 0 && seq == l->to_seq + 1 && strcmp(l->epoch, epoch) == 0 &&
 		    strcmp(l->reason, reason) == 0;
 	if (!next) {
 		tell_loss(g, t);
-		*l = (struct gap){.topic = t->text,
-			.reason = reason,
-			.from_seq = m->seq,
-			.from_ts_ms = m->ts_ms};
-		memcpy(l->epoch, m->epoch, sizeof(l->epoch));
+		*l = (struct gap){
+			.topic = t->text, .reason = reason, .from_seq = seq, .from_ts_ms = ts_ms};
+		snprintf(l->epoch, sizeof(l->epoch), "%.8s", epoch);
 	}
-	l->to_seq = m->seq;
-	l->to_ts_ms = m->ts_ms;
+	l->to_seq = seq;
+	l->to_ts_ms = ts_ms;
 	l->count++;
 }
 
 void
 numbers_refused(struct gateway *g, const struct message *m)
 {
-	numbers_lost(g, m, "refused");
+	numbers_lost(g, m->topic, m->epoch, m->seq, m->ts_ms, "refused");
 	g->refused_us = clock_mono_us();
 	trouble_raise(g, "dead-letter");
 }

@@ -95,9 +95,10 @@ void outbox_gate_events(struct outbox *o, int64_t upto, bool anyway);
 /* Each message of a lane, waiting, parked or in flight. */
 typedef void outbox_each_fn(void *arg, struct message *m);
 void outbox_each(struct outbox *o, enum message_lane lane, outbox_each_fn *each, void *arg);
-/* Forgets what waits, is on the disk (DISK_YES), has a number above `above` and was born before
- * before_us. The lowest number forgotten, INT64_MAX if none. */
-int64_t outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t before_us);
+/* Forgets what waits, is on the disk (DISK_YES), has a number in `from` .. `upto` and was born
+ * before before_us. The lowest number forgotten, INT64_MAX if none. */
+int64_t outbox_release(
+	struct outbox *o, enum message_lane lane, int64_t from, int64_t upto, int64_t before_us);
 /* Adds to the number of each message of a lane: others are on the disk already. */
 void outbox_renumber(struct outbox *o, enum message_lane lane, int64_t by);
 /* The clock was set (wall time = CLOCK_BOOTTIME + lead_ms): what waits is stamped anew. */

@@ -18,12 +18,13 @@ outbox_each(struct outbox *o, enum message_lane lane, outbox_each_fn *each, void
 }
 
 static int64_t
-release_queue(struct outbox *o, struct queue *q, int64_t above, int64_t before_us)
+release_queue(struct outbox *o, struct queue *q, int64_t from, int64_t upto, int64_t before_us)
 {
 	int64_t lowest = INT64_MAX;
 	for (struct message **at = &q->first; *at;) {
 		struct message *m = *at;
-		if (m->disk != DISK_YES || m->record <= above || m->born_us >= before_us) {
+		if (m->disk != DISK_YES || m->record < from || m->record > upto ||
+			m->born_us >= before_us) {
 			at = &m->next;
 			continue;
 		}
@@ -37,11 +38,12 @@ release_queue(struct outbox *o, struct queue *q, int64_t above, int64_t before_u
 }
 
 int64_t
-outbox_release(struct outbox *o, enum message_lane lane, int64_t above, int64_t before_us)
+outbox_release(
+	struct outbox *o, enum message_lane lane, int64_t from, int64_t upto, int64_t before_us)
 {
-	int64_t lowest = release_queue(o, &o->lanes[lane].waiting, above, before_us);
+	int64_t lowest = release_queue(o, &o->lanes[lane].waiting, from, upto, before_us);
 	for (struct parked *p = o->parked; p; p = p->next) {
-		int64_t low = p->lane == lane ? release_queue(o, &p->waiting, above, before_us)
+		int64_t low = p->lane == lane ? release_queue(o, &p->waiting, from, upto, before_us)
 					      : INT64_MAX;
 		if (low < lowest)
 			lowest = low;

@@ -341,7 +341,7 @@ store_done(struct gateway *g, struct spool_job *job)
 	}
 	bool full = is_full(g, s);
 	if (full) { /* what is in memory, too, can be evicted as soon as it is not */
-		outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX);
+		outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX, INT64_MAX);
 		r->more = true;
 	}
 	tell_disk(g, s->rc < 0 && !full);
@@ -353,7 +353,7 @@ store_done(struct gateway *g, struct spool_job *job)
 		add_gone(r, s->gone[i]);
 	if (s->eviction)
 		evict(g, s);
-	outbox_release(g->outbox, LANE_LIVE, 0, clock_mono_us() - LIVE_FOR_US);
+	outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX, clock_mono_us() - LIVE_FOR_US);
 	store_free(s);
 }
 
@@ -420,7 +420,7 @@ live_ended(struct gateway *g, const struct message *m, enum message_end how)
 	numbers_unstored(g, m->topic, m->seq, m->seq);
 	if (how == END_DROPPED) {
 		g->evicted++;
-		numbers_lost(g, m, "write-error");
+		numbers_lost(g, m->topic, m->epoch, m->seq, m->ts_ms, "write-error");
 	} else if (how == END_REJECTED) {
 		journal_reject(g, m);
 	}
@@ -588,7 +588,7 @@ replay_connected(struct gateway *g, int64_t now_us)
 	uint32_t random = 0;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = (uint32_t)now_us * 2654435761u;
-	outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX);
+	outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX, INT64_MAX);
 	pace_init(&r->pace, now_us);
 	r->not_before_us = now_us + (int64_t)(random / 4294967296.0 * SPREAD_US);
 }

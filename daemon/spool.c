@@ -30,8 +30,7 @@ struct spool {
 	int wake_fd;
 	pthread_t thread;
 	bool running;
-	atomic_bool stop, idle;
-	_Atomic int64_t alive_us;
+	atomic_bool stop;
 	int64_t retry_us, look_us; /* not before */
 	bool is_synced;            /* what a file that is begun anew has to be told */
 	int64_t offset_ms;
@@ -249,7 +248,6 @@ run_job(struct spool *s, struct spool_job *job)
 	job->run(job, &s->files);
 	after_job(s);
 	tell(s);
-	atomic_store(&s->alive_us, clock_mono_us());
 	mailbox_post(s->inbox, &job->mail);
 }
 
@@ -267,11 +265,8 @@ wait_for_job(struct spool *s)
 {
 	uint64_t count;
 	struct pollfd fd = {.fd = s->wake_fd, .events = POLLIN};
-	atomic_store(&s->idle, true);
 	if (poll(&fd, 1, -1) > 0 && read(s->wake_fd, &count, sizeof(count)) < 0)
 		count = 0; /* somebody was faster */
-	atomic_store(&s->alive_us, clock_mono_us());
-	atomic_store(&s->idle, false);
 }
 
 static void *
@@ -343,7 +338,6 @@ spool_start(struct spool *s)
 {
 	sigset_t all, before;
 	sigfillset(&all);
-	atomic_store(&s->alive_us, clock_mono_us());
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -390,10 +384,4 @@ spool_destroy(struct spool *s)
 	free(s->directory);
 	free(s->boot);
 	free(s);
-}
-
-int64_t
-spool_alive_us(const struct spool *s)
-{
-	return atomic_load(&s->idle) ? clock_mono_us() : atomic_load(&s->alive_us);
 }

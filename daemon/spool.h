@@ -42,8 +42,6 @@ void spool_post(struct spool *s, struct spool_job *job);
 /* Runs what was posted, then ends; joins until deadline_us. false: it hangs in the disk. */
 bool spool_stop(struct spool *s, int64_t deadline_us);
 void spool_destroy(struct spool *s); /* after spool_stop(); NULL is fine */
-int64_t spool_alive_us(
-	const struct spool *s); /* when it last ended a job or had none; any thread */
 
 /* How the files are, as of the last job; loop thread. */
 struct spool_health {

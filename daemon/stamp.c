@@ -206,12 +206,6 @@ stamp_mend_here(char *text, size_t len, size_t size, int64_t from_ms, int64_t de
 }
 
 size_t
-stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size)
-{
-	return stamp_mend_since(text, len, INT64_MIN, delta_ms, out, size);
-}
-
-size_t
 stamp_record(const char *payload, size_t len, char *out, size_t size)
 {
 	const char *at = payload + 1, *end = payload + len;

@@ -20,12 +20,11 @@ struct stamp {
 	int64_t offset_ms; /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was stamped */
 };
 
-/* A record's text (a whole payload, or one record of `history`) with every wall time at its top
- * level moved by delta_ms and "clock" set to "synced". The length, or 0: it did not fit into
- * `size` bytes (STAMP_ROOM more than `len` is always enough), or it is no such text. */
-size_t stamp_mend(const char *text, size_t len, int64_t delta_ms, char *out, size_t size);
-/* The same, but only times from from_ms (the wrong clock's time of the boot: stamp.offset_ms) to
- * the record's own `ts`: a job that was begun before the boot has a right `started`. */
+/* A record's text (a whole payload, or one record of `history`) with "clock" set to "synced" and
+ * every wall time at its top level moved by delta_ms that lies between from_ms (the wrong clock's
+ * time of the boot: stamp.offset_ms) and the record's own `ts`: a job that was begun before the
+ * boot has a right `started`. The length, or 0: it did not fit into `size` bytes (STAMP_ROOM more
+ * than `len` is always enough), or it is no such text. */
 size_t stamp_mend_since(
 	const char *text, size_t len, int64_t from_ms, int64_t delta_ms, char *out, size_t size);
 /* The same in place, where there is room for `size` bytes. The length, or 0: *text is as it was. */

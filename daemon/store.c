@@ -449,6 +449,7 @@ store_each(struct store *s, store_text_fn *each, void *arg)
 }
 
 struct evicting {
+	const char *but;
 	store_record_fn *each;
 	void *arg;
 	int64_t left, upto;
@@ -458,6 +459,8 @@ static bool
 evict_one(void *arg, const struct store_record *r)
 {
 	struct evicting *e = arg;
+	if (strcmp(r->topic, e->but) == 0)
+		return true;
 	if (!e->each(e->arg, r))
 		return false;
 	e->upto = r->record;
@@ -466,17 +469,18 @@ evict_one(void *arg, const struct store_record *r)
 }
 
 int
-store_evict(struct store *s, int64_t bytes, store_record_fn *each, void *arg)
+store_evict(struct store *s, int64_t bytes, const char *but, store_record_fn *each, void *arg)
 {
-	struct evicting e = {.each = each, .arg = arg, .left = bytes};
+	struct evicting e = {.but = but ? but : "", .each = each, .arg = arg, .left = bytes};
 	int rc = bytes > 0 ? store_records(s, INT64_MIN, evict_one, &e) : 0;
 	if (rc < 0 || e.left == bytes)
 		return rc;
 	rc = begin(s);
 	if (rc < 0)
 		return rc;
-	struct query *q = database_query(
-		s->db, "DELETE FROM record WHERE id <= ? RETURNING length(payload)", "i", e.upto);
+	struct query *q = database_query(s->db,
+		"DELETE FROM record WHERE id <= ? AND topic <> ? RETURNING length(payload)", "it",
+		e.upto, e.but);
 	return end(s, delete_counting(q, s, &s->totals.records, &s->totals.bytes));
 }
 

@@ -45,9 +45,10 @@ bool store_is_synced(const struct store *s, int64_t *offset_ms);
 /* An archiver has all of this topic and epoch up to seq. The number of records forgotten, or
  * -errno. */
 int64_t store_forget_upto(struct store *s, const char *topic, const char *epoch, uint64_t seq);
-/* Forgets the oldest records until `bytes` of payload went; tells each before. 0 or -errno. */
+/* Forgets the oldest records until `bytes` of payload went; tells each before. Those of topic `but`
+ * stay: they tell what went (NULL: none). 0 or -errno. */
 typedef bool store_record_fn(void *arg, const struct store_record *r);
-int store_evict(struct store *s, int64_t bytes, store_record_fn *each, void *arg);
+int store_evict(struct store *s, int64_t bytes, const char *but, store_record_fn *each, void *arg);
 
 typedef void store_text_fn(void *arg, const char *kind, const char *key, const char *text);
 int store_each(struct store *s, store_text_fn *each, void *arg);

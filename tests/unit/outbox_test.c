@@ -657,13 +657,13 @@ test_what_is_on_the_disk_can_be_forgotten(void **state)
 	for (int i = 1; i <= 6; i++)
 		append_to("live", LANE_LIVE, i == 4 ? DISK_WRITING : DISK_YES, i, i * S);
 	outbox_pump(box, 0); /* the first is on its way: it stays */
-	assert_int_equal(outbox_release(box, LANE_LIVE, 0, 6 * S), 2);
+	assert_int_equal(outbox_release(box, LANE_LIVE, 0, INT64_MAX, 6 * S), 2);
 	struct lane_stats live = stats().lanes[LANE_LIVE];
 	assert_int_equal(live.waiting, 2);
 	assert_int_equal(live.floor, 1);
 	assert_int_equal(live.oldest_us, S);
 	assert_true(outbox_has_record(box, LANE_LIVE, 1) && !outbox_has_record(box, LANE_LIVE, 5));
-	assert_int_equal(outbox_release(box, LANE_LIVE, 6, INT64_MAX), INT64_MAX);
+	assert_int_equal(outbox_release(box, LANE_LIVE, 7, INT64_MAX, INT64_MAX), INT64_MAX);
 	answer(0, RESULT_ANSWERED, 0, 0);
 	outbox_pump(box, 0);
 	assert_int_equal(number_of(uplink.sent[0]), 4);

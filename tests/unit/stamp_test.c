@@ -55,6 +55,13 @@ tear_down(void **state)
 		assert_int_equal(call, full);                                                      \
 	} while (0)
 
+/* Whatever the boot's time was. */
+static size_t
+stamp_mend(const char *from, size_t n, int64_t delta_ms, char *to, size_t room)
+{
+	return stamp_mend_since(from, n, INT64_MIN, delta_ms, to, room);
+}
+
 #define MENDED(delta) stamp_mend(text, len, delta, out, size)
 
 static size_t

@@ -157,7 +157,7 @@ test_evicts_the_oldest(void **state)
 	struct change c[] = {record(1, "1234"), record(2, "1234"), record(3, "1234")};
 	assert_int_equal(apply(s, c, 3), 0);
 	seen[0] = '\0';
-	assert_int_equal(store_evict(s, 5, see_record, NULL), 0);
+	assert_int_equal(store_evict(s, 5, NULL, see_record, NULL), 0);
 	assert_string_equal(seen, "1 machines/m/event e1 1 1000 1234;"
 				  "2 machines/m/event e1 2 2000 1234;");
 	assert_string_equal(records(s, 0), "3 machines/m/event e1 3 3000 1234;");
@@ -165,7 +165,7 @@ test_evicts_the_oldest(void **state)
 	assert_int_equal(stats.records, 1);
 	assert_int_equal(stats.bytes, 4);
 	seen[0] = '\0';
-	assert_int_equal(store_evict(s, 0, see_record, NULL), 0);
+	assert_int_equal(store_evict(s, 0, NULL, see_record, NULL), 0);
 	assert_string_equal(seen, "");
 	store_close(s);
 }
@@ -490,7 +490,7 @@ work(struct store **s, int64_t n)
 	store_each(*s, see_text, NULL);
 	store_records(*s, 0, see_record, NULL);
 	store_dead_letters(*s, 0, see_letter, &letters);
-	store_evict(*s, dice(3) ? 0 : 2000, see_record, NULL);
+	store_evict(*s, dice(3) ? 0 : 2000, NULL, see_record, NULL);
 	store_forget_upto(*s, "machines/m/event", "e1", dice(400));
 	store_stats(*s, &stats);
 	if (store_is_corrupt(*s)) {

@@ -104,13 +104,13 @@ test: ## every test that needs no root and no hardware; installs what is missing
 	@$(MAKE) --no-print-directory arrows
 
 .PHONY: system
-system: all
+system: all $(BUILD)/fill_backlog
 	@tests/npm-setup.sh
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system tests/torture $(TIMED:%=--ignore=%)
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(TIMED)
 
 # Looks at single intervals, so nothing may run beside it.
-TIMED := tests/system/test_dead_units.py tests/system/test_reload.py
+TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_replay.py
 
 # Most of them wait most of the time.
 PYTEST ?= -n 3
@@ -141,6 +141,10 @@ coverage: ## line coverage of the unit and system tests
 	@find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
 	$(MAKE) --no-print-directory COVERAGE=1 BUILD=$(BUILD)/coverage all unit system
 	@tests/coverage.sh $(BUILD)/coverage
+
+$(BUILD)/fill_backlog: tests/tools/fill_backlog.c $(BUILD)/libdaemon.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
+	@mkdir -p $(@D)
+	$(call say,LD) $(CC) $(CFLAGS_ALL) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_DAEMON) $(LIBS_COMMON)
 
 $(BUILD)/gen_docs: tests/tools/gen_docs.c tests/tools/gen_alarms.h $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	@mkdir -p $(@D)

@@ -192,8 +192,8 @@ static int
 purge_rows(struct backlog *b)
 {
 	static const char *const steps[] = {
-		"INSERT INTO keep SELECT * FROM sample WHERE id > "
-		"  (SELECT mark FROM stream WHERE stream.id = sample.stream)",
+		("INSERT INTO keep SELECT * FROM sample WHERE id > "
+		 "  (SELECT mark FROM stream WHERE stream.id = sample.stream)"),
 		"DELETE FROM sample", "INSERT INTO sample SELECT * FROM keep ORDER BY id",
 		"DELETE FROM keep"};
 	int rc = backlog_begin(b);

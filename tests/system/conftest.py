@@ -199,6 +199,15 @@ def fake_broker():
         broker.close()
 
 
+def listen_before(daemon, broker, subscribe, *args):
+    """Starts the broker again, and a subscriber that is there before the daemon is back."""
+    daemon.signal(signal.SIGSTOP)
+    broker.start(*args)
+    subscriber = subscribe(broker.port)
+    daemon.signal(signal.SIGCONT)
+    return subscriber
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     """A folder with what mkcerts.sh makes."""

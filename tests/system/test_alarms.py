@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 import bench
-from conftest import wait_until
+from conftest import listen_before, wait_until
 from lab import BUSY_W, IDLE_W, LASER, lab_fixture  # noqa: F401
 
 HOT, WARM, COLD = 350, 250, 150
@@ -268,8 +268,7 @@ def test_a_broker_that_forgot_everything(lab, subscribe):
     lab.broker.kill()
     lab.power(1, COLD)
     wait_until(lambda: "comes raised" in lab.daemon.err() and "goes cleared" in lab.daemon.err(), what="both changed")
-    lab.broker.start()
-    lab.sub = subscribe(lab.broker.port)
+    lab.sub = listen_before(lab.daemon, lab.broker, subscribe)
     assert lab.alarm("m1", "goes")["active"] is False
     lab.wait("machines/m1/state", lambda s: sorted(s["alarms"]) == ["comes", "stays"])
     assert lab.active("m1") == (["comes", "stays"], ["goes"])

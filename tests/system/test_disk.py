@@ -23,7 +23,7 @@ def run(tmp_path, broker, subscribe, simulate, daemon):
     before.wait_for(lambda m: m.json["seq"] >= 3, topic=TELEMETRY)
     broker.kill()
     asked = bench.requests("line-1")
-    wait_until(lambda: bench.requests("line-1") >= asked + 40, what="4 s of polls")
+    wait_until(lambda: bench.requests("line-1") >= asked + 40, timeout=60, what="4 s of polls")
     d.signal(signal.SIGKILL)
     d.wait()
     return bench, before

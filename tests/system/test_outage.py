@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bench import Bench
-from conftest import is_complete, telemetry_seqs, wait_until
+from conftest import is_complete, listen_before, telemetry_seqs, wait_until
 from lab import lab_fixture  # noqa: F401
 
 TELEMETRY = "machines/m1/telemetry"
@@ -64,8 +64,7 @@ def test_nothing_is_lost_in_an_outage(tmp_path, broker, subscribe, simulate, dae
     broker.kill()
     polls(bench, away_s * 5, timeout=away_s + 20)
     back = time.monotonic()
-    broker.start()
-    after = subscribe(broker.port)
+    after = listen_before(d, broker, subscribe)
     first = after.wait_for(lambda m: not m.retain, topic=TELEMETRY)
     assert time.monotonic() - back < 5 and time.time() * 1000 - first.json["ts"] < 3000, "live at once, not the backlog first"
     for machine in ("m1", "m2"):
@@ -86,10 +85,9 @@ def test_a_stop_in_an_outage_loses_nothing(tmp_path, broker, subscribe, simulate
     broker.kill()
     polls(bench, 15)
     assert d.stop() == 0
-    daemon(bench.path)
+    d = daemon(bench.path)
     polls(bench, 10)
-    broker.start()
-    after = subscribe(broker.port)
+    after = listen_before(d, broker, subscribe)
     for machine in ("m1", "m2"):
         wait_complete(machine, before, after)
     assert len({m.json["epoch"] for m in before.find("telemetry") + after.find("/telemetry") + after.find("/history")}) == 1
@@ -104,10 +102,9 @@ def test_killed_in_an_outage(tmp_path, broker, subscribe, simulate, daemon):
     d.signal(signal.SIGKILL)
     d.wait()
     asked = polled(bench)
-    daemon(bench.path)
+    d = daemon(bench.path)
     polls(bench, 15)
-    broker.start()
-    after = subscribe(broker.port)
+    after = listen_before(d, broker, subscribe)
     after.wait_for(lambda m: True, topic=TELEMETRY)
     told = lambda machine: [g for g in gaps(after) if g["topic"] == f"machines/{machine}/telemetry"]
     for machine in ("m1", "m2"):
@@ -138,8 +135,7 @@ def test_events_outlive_everything(lab, subscribe):
         wait_until(lambda: time.monotonic() > time_is_up, what="the job is long enough")
         lab.power(1, IDLE_W)
         wait_until(lambda: not lab.tool("usage", "m1", "--json").json["machines"][0]["job"], what="its end")
-    lab.broker.start()
-    lab.sub = subscribe(lab.broker.port)
+    lab.sub = listen_before(lab.daemon, lab.broker, subscribe)
     wait_until(lambda: len(lab.sub.find("machines/m1/job")) >= 6, what="six records")
     numbers = [m.json["seq"] for m in lab.sub.find("machines/m1/job")]
     assert sorted(set(numbers)) == list(range(1, 7)) and [n for i, n in enumerate(numbers) if n not in numbers[:i]] == sorted(set(numbers))
@@ -171,7 +167,9 @@ def test_a_full_spool_says_what_is_lost(tmp_path, broker, subscribe, simulate, d
     assert d.rss_bytes() - rss < 6 << 20, "it does not grow any more"
     used = sum(f.stat().st_size for f in (tmp_path / "spool").iterdir())
     assert used <= 4 << 20, f"databases and their logs: {[(f.name, f.stat().st_size) for f in (tmp_path / 'spool').iterdir()]}"
+    d.signal(signal.SIGSTOP)  # the subscriber is to be there first
     sub = subscribe(broker.start().port, validate=False)
+    d.signal(signal.SIGCONT)
     sub.wait_for(lambda m: m.json["active"], topic="gateways/gw1/alarm/spool-full")
     for i in range(1, 13):
         sub.wait_for(lambda m: True, topic=f"machines/m{i}/telemetry")

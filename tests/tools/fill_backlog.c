@@ -17,7 +17,8 @@ fill(struct backlog *b, int64_t from, int64_t n, char **topics, int n_topics)
 		int len = snprintf(texts[i], sizeof(texts[i]),
 			"{\"ts\":%lld,\"clock\":\"synced\",\"seq\":%lld,\"source\":\"s1\",\"values\":"
 			"{\"power_w\":%lld.5,\"count\":%lld},\"errors\":{}}",
-			(long long)ts, (long long)seq, (long long)(id * 7919 % 4000), (long long)id);
+			(long long)ts, (long long)seq, (long long)(id * 7919 % 4000),
+			(long long)id);
 		rows[i] = (struct row){.id = id + 1,
 			.topic = topics[id % n_topics],
 			.epoch = "0badcafe",

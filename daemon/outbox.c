@@ -60,8 +60,6 @@ outbox_destroy(struct outbox *o)
 static void
 leave(struct outbox *o, struct message *m, enum message_end how)
 {
-	if (how == END_DROPPED)
-		o->lanes[m->lane].dropped++;
 	if (m->lane != LANE_RETAINED && o->ops.ended)
 		o->ops.ended(o->ops.arg, m, how);
 	pool_give(&o->pool, m);
@@ -563,7 +561,6 @@ outbox_stats(const struct outbox *o, struct outbox_stats *out)
 		out->lanes[i] = (struct lane_stats){.waiting = l->waiting.n,
 			.bytes = l->bytes,
 			.in_flight = l->in_flight,
-			.dropped = l->dropped,
 			.oldest_us = INT64_MAX,
 			.floor = INT64_MAX};
 		count(&out->lanes[i], l->waiting.first);

@@ -56,7 +56,6 @@ struct outbox_ops {
 struct lane_stats {
 	size_t waiting, bytes; /* not with the uplink; memory */
 	size_t in_flight;
-	uint64_t dropped;
 	int64_t oldest_us;    /* when the oldest was born, in flight or not; INT64_MAX: none */
 	int64_t oldest_ts_ms; /* its time; 0: none */
 	int64_t floor;        /* the lowest record number in memory; INT64_MAX: none */

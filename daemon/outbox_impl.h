@@ -37,7 +37,6 @@ struct lane {
 	size_t bytes, max_bytes, in_flight; /* bytes: parked ones included */
 	int64_t paused_until_us;
 	int64_t quota_until_us, pause_us; /* the broker's quota: until then, and how long */
-	uint64_t dropped;
 };
 
 struct parked { /* a topic that the broker does not take for a while */

@@ -241,7 +241,7 @@ void remember_alarm(struct gateway *g, const char *machine, const struct alarm *
 void remember_no_alarm(struct gateway *g, const char *machine, const char *code);
 void remember_topic(struct gateway *g, const char *topic, bool filled);
 void remember_tick(struct gateway *g, int64_t now_us); /* checkpoints of open jobs */
-void remember_everything(struct gateway *g); /* at the end, and when the clock was set */
+void remember_everything(struct gateway *g);           /* at the end, and when the clock was set */
 /* Gives a new machine what is kept of it and of its asset. */
 void remember_recall(struct gateway *g, struct machine *m);
 void remember_recall_all(struct gateway *g);

@@ -11,7 +11,7 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 VERSION := 0.1.0
 
-PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3 zlib
+PKGS := libuv libmodbus libmosquitto yaml-0.1 jansson libmicrohttpd libudev sqlite3 zlib libcurl
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Werror
 ifeq ($(findstring clang,$(CC)),)
@@ -36,6 +36,7 @@ DRIVERS_SRC := $(wildcard drivers/*.c)
 CONFIG_SRC := $(wildcard config/*.c)
 DAEMON_SRC := $(filter-out daemon/main.c,$(wildcard daemon/*.c))
 CLI_SRC := $(filter-out cli/main.c,$(wildcard cli/*.c cli/simulate/*.c))
+BRIDGE_SRC := $(filter-out cli/alertmanager/main.c,$(wildcard cli/alertmanager/*.c))
 UNIT_SRC := $(wildcard tests/unit/*_test.c tests/drivers/*_test.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
@@ -43,6 +44,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus libudev) -lm
 LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd sqlite3 zlib)
 LIBS_CLI := $(shell pkg-config --libs libmosquitto)
+LIBS_BRIDGE := $(shell pkg-config --libs libcurl)
 
 # V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)  $@';)
@@ -64,6 +66,9 @@ $(BUILD)/labpulsed: $(call obj,daemon/main.c) $(BUILD)/libdaemon.a $(BUILD)/libc
 
 $(BUILD)/labpulse: $(call obj,cli/main.c) $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_COMMON)
+
+$(BUILD)/labpulse-alertmanager: $(call obj,cli/alertmanager/main.c $(BRIDGE_SRC)) $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
+	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_BRIDGE) $(LIBS_COMMON)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -154,26 +159,6 @@ $(BUILD)/gen_docs: tests/tools/gen_docs.c tests/tools/gen_alarms.h $(BUILD)/libc
 docs: $(BUILD)/gen_docs ## schemas and tables of docs/ from the tables of config/ and drivers/
 	tests/tools/docs.sh $(BUILD)/gen_docs
 
-# A target is one file; its seeds are tests/fuzz/corpus/NAME, what it learns stays in build/fuzz.
-FUZZ_SECONDS ?= 60
-FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -std=c11 \
-              -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' \
-              -DLABPULSE_PREFIX='"$(PREFIX)"' $(shell pkg-config --cflags $(PKGS))
-
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(CONFIG_SRC) $(DRIVERS_SRC) $(wildcard config/*.h drivers/*.h)
-	@mkdir -p $(@D)
-	$(call say,FUZZ) clang $(FUZZ_CFLAGS) $(filter %.c,$^) $(LIBS_COMMON) -pthread -o $@
-
-.PHONY: fuzz $(FUZZ_NAMES:%=fuzz-%)
-fuzz: ## each fuzz target in tests/fuzz for FUZZ_SECONDS=60; a finding fails and stays in build/fuzz
-	@tests/setup.sh fuzz
-	@$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%)
-$(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(BUILD)/fuzz/fuzz_%
-	@mkdir -p $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 -print_final_stats=0 \
-	  -artifact_prefix=$(BUILD)/fuzz/$*- $(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$*
-
 .PHONY: format
 format: ## clang-format over all C files
 	clang-format -i $(C_FILES)
@@ -184,7 +169,7 @@ lint: ## formatting, and functions and files that grew too long
 	clang-format --dry-run -Werror $(C_FILES)
 	@tests/lengths.sh
 
-C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/simulate/*.[ch] \
+C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/simulate/*.[ch] cli/alertmanager/*.[ch] \
              tests/*/*.[ch] tests/*/*/*.[ch])
 
 .PHONY: install
@@ -202,7 +187,7 @@ install: all ## DESTDIR and PREFIX as usual
 	[ -e $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml ] || \
 	  install -m 640 config/labpulse.yaml $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml
 
--include $(wildcard tests/*/*.mk)
+-include $(wildcard tests/*/*.mk debian/*.mk)
 
 .PHONY: clean
 clean: ## removes build/

@@ -1,17 +1,22 @@
 #!/bin/sh
 # Installs what is missing on Debian 12, by package name, for one or more purposes:
-#   tests/setup.sh build|demo|test|lint|fuzz|bench ...
+#   tests/setup.sh build|demo|test|lint|fuzz|bench|deb|cross|boot|vm ...
+# (boot: the package under a real systemd; vm: the same in a virtual machine)
 # Asks for root (sudo) only if something is missing.
 set -eu
 
-build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev zlib1g-dev"
+build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev zlib1g-dev libcurl4-openssl-dev"
 demo="$build mosquitto"
 test="$demo mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
-      python3-yaml mbpoll socat nodejs npm prometheus"
+      python3-yaml mbpoll socat nodejs npm prometheus prometheus-alertmanager python3-seccomp"
 lint="clang clang-format universal-ctags"
 fuzz="$build clang libclang-rt-dev"
 bench="$test collectd-core strace valgrind"
+deb="$build debhelper dpkg-dev fakeroot lintian man-db bash-completion systemd"
+cross="$deb mmdebstrap arch-test qemu-user-static"
+boot="$deb mmdebstrap systemd-container"
+vm="$boot qemu-system-x86 qemu-utils e2fsprogs openssh-client socat python3 python3-paho-mqtt mosquitto"
 
 wanted=""
 for purpose in "$@"; do
@@ -22,7 +27,11 @@ for purpose in "$@"; do
 	lint) wanted="$wanted $lint" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
 	bench) wanted="$wanted $bench" ;;
-	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, fuzz, bench" >&2; exit 64 ;;
+	deb) wanted="$wanted $deb" ;;
+	cross) wanted="$wanted $cross" ;;
+	boot) wanted="$wanted $boot" ;;
+	vm) wanted="$wanted $vm" ;;
+	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, fuzz, bench, deb, cross, boot, vm" >&2; exit 64 ;;
 	esac
 done
 

@@ -3,11 +3,13 @@
 # is missing. `make help` lists the rest.
 
 CC ?= gcc
+PKG_CONFIG ?= pkg-config
 BUILD ?= build
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 VERSION := 0.1.0
 
@@ -29,7 +31,7 @@ ifeq ($(COVERAGE),1)
 endif
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' \
              -DLABPULSE_PREFIX='"$(PREFIX)"' $(WARN) $(OPT) $(HARDEN) \
-             $(shell pkg-config --cflags $(PKGS)) -pthread $(CFLAGS)
+             $(shell $(PKG_CONFIG) --cflags $(PKGS)) -pthread $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(OPT) -pthread $(LDFLAGS)
 
 DRIVERS_SRC := $(wildcard drivers/*.c)
@@ -41,10 +43,10 @@ UNIT_SRC := $(wildcard tests/unit/*_test.c tests/drivers/*_test.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
-LIBS_COMMON := $(shell pkg-config --libs yaml-0.1 jansson libmodbus libudev) -lm
-LIBS_DAEMON := $(shell pkg-config --libs libuv libmosquitto libmicrohttpd sqlite3 zlib)
-LIBS_CLI := $(shell pkg-config --libs libmosquitto)
-LIBS_BRIDGE := $(shell pkg-config --libs libcurl)
+LIBS_COMMON := $(shell $(PKG_CONFIG) --libs yaml-0.1 jansson libmodbus libudev) -lm
+LIBS_DAEMON := $(shell $(PKG_CONFIG) --libs libuv libmosquitto libmicrohttpd sqlite3 zlib)
+LIBS_CLI := $(shell $(PKG_CONFIG) --libs libmosquitto)
+LIBS_BRIDGE := $(shell $(PKG_CONFIG) --libs libcurl)
 
 # V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)  $@';)
@@ -172,20 +174,27 @@ lint: ## formatting, and functions and files that grew too long
 C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/simulate/*.[ch] cli/alertmanager/*.[ch] \
              tests/*/*.[ch] tests/*/*/*.[ch])
 
+# Into DESTDIR: programs, profiles, manual pages, completion, units, the example. Nothing in
+# $(SYSCONFDIR): the configuration is its owner's, systemd-tmpfiles makes the directory.
+SHARE := $(DESTDIR)$(PREFIX)/share
+DOC := $(SHARE)/doc/labpulse
+UNITS := $(wildcard systemd/*.service)
+MAN := $(wildcard docs/man/*.[158])
 .PHONY: install
 install: all ## DESTDIR and PREFIX as usual
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
-	  $(DESTDIR)$(PREFIX)/share/labpulse/profiles $(DESTDIR)$(SYSCONFDIR)/labpulse \
-	  $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/doc/labpulse
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(SHARE)/labpulse/profiles \
+	  $(DOC)/examples $(DOC)/schemas $(DESTDIR)$(UNITDIR)
 	install -m 755 $(BUILD)/labpulsed $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/labpulse $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 config/profiles/*.yaml $(DESTDIR)$(PREFIX)/share/labpulse/profiles/
-	install -m 644 README.md $(wildcard docs/*.md) $(DESTDIR)$(PREFIX)/share/doc/labpulse/
-	sed 's|/usr/|$(PREFIX)/|' systemd/labpulsed.service > $(DESTDIR)$(UNITDIR)/labpulsed.service
+	install -m 644 config/profiles/*.yaml $(SHARE)/labpulse/profiles/
+	install -m 644 README.md $(wildcard docs/*.md) $(DOC)/
+	install -m 644 docs/schemas/* $(DOC)/schemas/
+	install -m 644 config/labpulse.yaml $(DOC)/examples/
+	$(foreach u,$(UNITS),sed 's|/usr/|$(PREFIX)/|' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u));)
+	$(foreach m,$(MAN),install -D -m 644 $(m) $(SHARE)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
 	install -D -m 644 systemd/labpulse.sysusers $(DESTDIR)$(SYSUSERSDIR)/labpulse.conf
+	install -D -m 644 systemd/labpulse.tmpfiles $(DESTDIR)$(TMPFILESDIR)/labpulse.conf
 	install -D -m 644 systemd/70-labpulse.rules $(DESTDIR)$(UDEVDIR)/70-labpulse.rules
-	[ -e $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml ] || \
-	  install -m 640 config/labpulse.yaml $(DESTDIR)$(SYSCONFDIR)/labpulse/labpulse.yaml
 
 -include $(wildcard tests/*/*.mk debian/*.mk)
 

@@ -20,7 +20,11 @@ ifeq ($(findstring clang,$(CC)),)
   WARN += -Wno-format-truncation # texts for people are cut on purpose
 endif
 OPT ?= -O2 -g
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+# -fcf-protection and the like depend on the processor that CC builds for.
+HARDEN_x86_64 := -fcf-protection
+HARDEN_aarch64 := -mbranch-protection=standard
+HARDEN := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE \
+          $(HARDEN_$(firstword $(subst -, ,$(shell $(CC) -dumpmachine))))
 ifneq ($(SAN),)
   OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN)
   HARDEN := -fPIE

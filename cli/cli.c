@@ -16,7 +16,7 @@ cli_fail(int code, const char *fmt, ...)
 {
 	va_list args;
 
-	fputs("labpulse: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(args, fmt);
 	vfprintf(stderr, fmt, args);
 	va_end(args);
@@ -54,11 +54,24 @@ print_help(const struct cli_usage *usage)
 {
 	printf("usage: %s\n\n%s\n", usage->synopsis, usage->about);
 	for (const struct cli_option *o = usage->options; o->name; o++) {
-		const char *value = o->kind == CLI_FLAG ? "" : o->kind == CLI_INT ? " N" : " VALUE";
+		static const char *const values[] = {[CLI_TEXT] = " VALUE",
+			[CLI_INT] = " N",
+			[CLI_DURATION_MS] = " VALUE",
+			[CLI_FLAG] = "",
+			[CLI_LIST] = " VALUE..."};
 		char left[40];
-		snprintf(left, sizeof left, "%s%s", o->name, value);
+		snprintf(left, sizeof left, "%s%s", o->name, values[o->kind]);
 		printf("%s  %-24s %s\n", o == usage->options ? "\n" : "", left, o->help);
 	}
+}
+
+static bool
+take_item(struct cli_list *list, const char *text)
+{
+	if (list->n == CLI_LIST_MAX)
+		return false;
+	list->items[list->n++] = text;
+	return true;
 }
 
 static bool
@@ -66,6 +79,8 @@ take_value(const struct cli_option *o, const char *text)
 {
 	int64_t number;
 
+	if (o->kind == CLI_LIST)
+		return take_item(o->target, text);
 	if (o->kind == CLI_TEXT) {
 		*(const char **)o->target = text;
 		return true;
@@ -93,6 +108,8 @@ find_option(const struct cli_usage *usage, const char *arg, const char **value)
 static int
 wrong(const char *command, const char *what, const char *arg)
 {
+	if (strchr(command, '/') || !strcmp(command, program_invocation_short_name))
+		return -1 - cli_fail(CLI_USAGE, "%s%s; see --help", what, arg);
 	return -1 -
 	       cli_fail(CLI_USAGE, "%s: %s%s; see labpulse %s --help", command, what, arg, command);
 }
@@ -137,6 +154,10 @@ cli_parse(int argc, char **argv, const struct cli_usage *usage, const char **wor
 			value = argv[i];
 		if (!value || !take_value(o, value))
 			return wrong(argv[0], "missing or wrong value of ", o->name);
+		while (o->kind == CLI_LIST && !usage->max_words && i + 1 < argc &&
+			argv[i + 1][0] != '-')
+			if (!take_value(o, argv[++i]))
+				return wrong(argv[0], "too many values of ", o->name);
 	}
 	return n < usage->min_words ? wrong(argv[0], "too few arguments", "") : n;
 }

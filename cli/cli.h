@@ -18,12 +18,20 @@ enum cli_exit {
 	CLI_CONFIG = 78
 };
 
-enum cli_option_kind { CLI_TEXT, CLI_INT, CLI_DURATION_MS, CLI_FLAG };
+enum cli_option_kind { CLI_TEXT, CLI_INT, CLI_DURATION_MS, CLI_FLAG, CLI_LIST };
+
+enum { CLI_LIST_MAX = 16 };
+
+/* Of an option that may be repeated; where no other words are taken, "--x A B" is "--x A --x B". */
+struct cli_list {
+	const char *items[CLI_LIST_MAX];
+	size_t n;
+};
 
 struct cli_option {
 	const char *name; /* "--json" */
 	enum cli_option_kind kind;
-	void *target; /* const char **, int *, int *, bool * */
+	void *target; /* const char **, int *, int *, bool *, struct cli_list * */
 	const char *help;
 };
 
@@ -39,7 +47,7 @@ struct cli_usage {
 int cli_parse(int argc, char **argv, const struct cli_usage *usage, const char **words);
 /* The exit code in what cli_parse() returned. */
 int cli_exit_of(int parsed);
-/* "labpulse: ..." on stderr; returns `code`. */
+/* "PROGRAM: ..." on stderr; returns `code`. */
 int cli_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The exit code that a -errno of a link or a file means. */
 int cli_exit_for(int rc);

@@ -371,7 +371,7 @@ run(struct explain *e)
 {
 	int code = CLI_FINE;
 
-	if (e->broker.url) {
+	if (e->broker.urls.n) {
 		e->language = session_language(&e->s);
 		code = from_broker(e);
 	} else {

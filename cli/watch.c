@@ -137,7 +137,7 @@ run(struct watch *w)
 static int
 open_source(struct watch *w)
 {
-	if (w->broker.url) {
+	if (w->broker.urls.n) {
 		w->events.language = session_language(&w->s);
 		return broker_open(&w->client, &w->broker, topics, take, w);
 	}

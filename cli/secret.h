@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* secret.h -- a password out of a file: never in the arguments, which everybody sees */
+#ifndef CLI_SECRET_H
+#define CLI_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SECRET_SIZE = 1024 };
+
+/* The first line of `file`; without one, of the systemd credential of that name, if it exists
+ * (systemd.exec(5), LoadCredential; NULL: none). 1: buf holds it; 0: there is none;
+ * -errno: the file cannot be read. Any thread. */
+int secret_read(const char *file, const char *credential, char buf[SECRET_SIZE]);
+
+#endif

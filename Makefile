@@ -87,7 +87,7 @@ $(BUILD)/tests/%_test: tests/%_test.c $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(B
 	$(call say,LD) $(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdaemon.a $(BUILD)/libcli.a \
 	  $(BUILD)/libconfig.a $(BUILD)/libdrivers.a $(LDFLAGS_ALL) -lcmocka $(LIBS_DAEMON) $(LIBS_COMMON) -lutil
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,daemon drivers config cli tests) -name '*.d' 2>/dev/null)
 
 .PHONY: unit unit-build
 unit-build: $(UNIT_BIN)

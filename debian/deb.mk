@@ -4,6 +4,7 @@
 
 DEB := build/deb
 DEB_TREE := $(DEB)/labpulse-$(VERSION)
+DEB_FILE = $(DEB)/labpulse_$(VERSION)_$(shell dpkg --print-architecture).deb
 REV ?= HEAD
 
 # nocheck: `make test` runs the same unit tests, and more.

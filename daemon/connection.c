@@ -26,7 +26,9 @@
 #include "daemon/mqtt_settings.h"
 #include "daemon/uplink_impl.h"
 
-#define CONNECT_US 8000000LL  /* one address; then the timer interrupts connect(2) */
+#define CONNECT_US 8000000LL /* one address; then the timer interrupts connect(2) */
+#define RESOLVE_US                                                                                 \
+	240000000LL /* getaddrinfo(3) has no time-out: servers x attempts x 5 s, resolv.conf(5) */
 #define CONNACK_US 10000000LL /* from the TCP connection to CONNACK */
 #define INBOUND_MAX 20000
 
@@ -263,6 +265,7 @@ connect_bounded(struct uplink *u, const struct broker *b)
 	if (timed)
 		timer_settime(timer, 0, &its, NULL);
 	int keepalive = (int)(u->mqtt->keepalive_ms / 1000);
+	uplink_promise(u, RESOLVE_US + CONNECT_US);
 	int rc = mosquitto_connect_bind_v5(
 		u->mosq, b->host, b->port, keepalive ? keepalive : 1, NULL, NULL);
 	int saved = errno;
@@ -309,7 +312,7 @@ session(struct uplink *u)
 			return MOSQ_ERR_ERRNO;
 		rc = serve(u, fds);
 		now_us = clock_mono_us();
-		atomic_store_explicit(&u->alive_us, now_us, memory_order_relaxed);
+		uplink_promise(u, UPLINK_PROMISE_US);
 		if (rc == MOSQ_ERR_SUCCESS && now_us >= next_misc) {
 			rc = mosquitto_loop_misc(u->mosq);
 			next_misc = now_us + 1000000;

@@ -385,16 +385,6 @@ tick_mqtt(struct gateway *g)
 }
 
 static void
-tell_systemd(const struct gateway *g)
-{
-	size_t online = 0;
-	for (size_t i = 0; i < g->n_machines; i++)
-		online += g->machines[i]->online;
-	notify_send("STATUS=%zu of %zu machines online, broker %s", online, g->n_machines,
-		g->mqtt.up ? "connected" : "away");
-}
-
-static void
 tick(void *arg)
 {
 	struct gateway *g = arg;
@@ -414,27 +404,7 @@ tick(void *arg)
 	control_tick(g);
 	metrics_tick(g);
 	pump(g, now_us);
-	tell_systemd(g);
-}
-
-/* The watchdog is fed only while every thread shows life: a poller that hangs in a driver, or an
- * uplink that does not come back, lets it bark. Honest waits are shorter than the allowance. */
-static bool
-everyone_lives(const struct gateway *g, int64_t now_us)
-{
-	const int64_t allowance_us = 60000000;
-	for (size_t i = 0; i < g->n_pollers; i++)
-		if (g->pollers[i] && now_us - poller_alive_us(g->pollers[i]) > allowance_us)
-			return false;
-	return now_us - uplink_alive_us(g->uplink) <= 5 * allowance_us; /* DNS and connect */
-}
-
-static void
-feed_watchdog(void *arg)
-{
-	const struct gateway *g = arg;
-	if (everyone_lives(g, clock_mono_us()))
-		notify_send("WATCHDOG=1");
+	service_tick(g, now_us);
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */
@@ -479,7 +449,9 @@ make_memory(struct gateway *g, int *holder)
 	struct spool_config c = {.directory = g->config->spool_path,
 		.boot = g->boot,
 		.max_bytes = g->config->spool_max_bytes};
+	notify_patience_begin("opening the spool");
 	g->spool = spool_open(&c, &g->inbox, holder);
+	notify_patience_end();
 	if (!g->spool || journal_start(g) < 0 || replay_start(g) < 0)
 		return -1;
 	g->event_topic = gateway_topic(g, "gateways/%s/event", g->config->gateway);
@@ -578,9 +550,8 @@ gateway_start(struct gateway *g)
 	if (rc == 0)
 		rc = plugs_start(g);
 	clockwatch_start(g);
-	int64_t watchdog_ms = notify_watchdog_ms();
-	if (rc == 0 && watchdog_ms > 0)
-		rc = loop_every(g->loop, watchdog_ms, feed_watchdog, g);
+	if (rc == 0)
+		rc = service_start(g);
 	gateway_settle(g);
 	return rc;
 }
@@ -618,7 +589,7 @@ gateway_stop(struct gateway *g)
 {
 	int64_t start_us = clock_mono_us(), deadline_us = start_us + STOP_US;
 	bool joined = true;
-	notify_send("STOPPING=1\nSTATUS=stopping");
+	service_stopping();
 	control_stop(g);
 	metrics_stop(g);
 	plugs_stop(g);

@@ -108,6 +108,11 @@ struct gateway {
 		int fd;
 		int64_t lead_ms, next_us;
 	} clock;
+	struct { /* service.c */
+		char status[400];
+		int64_t told_us;
+		char late[48]; /* the thread that keeps the watchdog waiting */
+	} service;
 	struct health health_now;
 	struct bus_health *bus_health;
 	char *scratch; /* GATEWAY_SCRATCH bytes, for one payload at a time */
@@ -307,8 +312,16 @@ void trouble_free(struct gateway *g);
 /* ---- health.c ------------------------------------------------------------------------------- */
 const struct health *health_collect(struct gateway *g);
 size_t health_render(struct retained *r, char *buf, size_t size);
-void health_changed(struct gateway *g); /* something that matters: publish soon */
+int64_t health_waiting(struct gateway *g); /* records that the broker does not have */
+void health_changed(struct gateway *g);    /* something that matters: publish soon */
 void health_tick(struct gateway *g, int64_t now_us);
+
+/* ---- service.c: what systemd is told --------------------------------------------------------- */
+int service_start(struct gateway *g);  /* the watchdog, if there is one; 0 or -errno */
+void service_ready(struct gateway *g); /* polling has begun */
+void service_reloading(void);
+void service_stopping(void);
+void service_tick(struct gateway *g, int64_t now_us); /* once a second: the status */
 
 /* ---- reload.c ------------------------------------------------------------------------------- */
 void reload_start(struct gateway *g);

@@ -113,6 +113,13 @@ collect_spool(struct gateway *g)
 	h->spool.evicted = (int64_t)g->evicted;
 }
 
+int64_t
+health_waiting(struct gateway *g)
+{
+	collect_spool(g);
+	return g->health_now.spool.records;
+}
+
 const struct health *
 health_collect(struct gateway *g)
 {

@@ -118,6 +118,19 @@ on_hup(void *arg, int signum)
 	reload_start(arg);
 }
 
+/* Stays in `systemctl status` after the exit. */
+static void
+tell_unusable(const char *file)
+{
+	if (access(file, F_OK) == 0)
+		notify_send("STATUS=the configuration has errors: see labpulse check %s", file);
+	else
+		notify_send("STATUS=needs a configuration: write %s (example: "
+			    "/usr/share/doc/labpulse/examples/labpulse.yaml), then systemctl "
+			    "restart labpulsed",
+			file);
+}
+
 static struct config *
 load(const struct options *o)
 {
@@ -127,7 +140,7 @@ load(const struct options *o)
 	if (!config) {
 		log_error("%zu errors in the configuration; labpulse check %s shows them",
 			problems.errors, o->file);
-		notify_send("STATUS=the configuration has errors: labpulse check %s", o->file);
+		tell_unusable(o->file);
 	}
 	problems_free(&problems);
 	return config;
@@ -166,7 +179,7 @@ run(struct gateway *g)
 	if (code == EXIT_FINE) {
 		log_info("polling %zu machines on %zu buses, publishing as %s/%s", g->n_machines,
 			g->n_pollers, g->config->park, g->config->gateway);
-		notify_send("READY=1");
+		service_ready(g);
 		loop_run(g->loop);
 	}
 	if (!gateway_stop(g)) {

@@ -28,6 +28,7 @@
 #define STATS_EVERY_US 1000000
 #define NEWS_EVERY_US 250000 /* a poll because of news, at most so often */
 #define FLOOD_PAUSE_US 20000
+#define BETWEEN_US 10000000 /* what the thread does between two calls of its link, at most */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES (1024 * 1024)
 #else
@@ -43,7 +44,6 @@ struct poller {
 	pthread_t thread;
 	bool running;
 	atomic_bool stop, replugged;
-	atomic_llong alive_us;
 
 	sem_t wake; /* posted after each change that the thread should see */
 	pthread_mutex_t lock;
@@ -414,6 +414,7 @@ static void
 wait_until(struct poller *p, int64_t until_us, bool job_waits)
 {
 	struct timespec ts = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+	link_promise(p->link, until_us - clock_mono_us());
 	while (!has_news(p, job_waits)) {
 		if (sem_clockwait(&p->wake, CLOCK_MONOTONIC, &ts) < 0 && errno == ETIMEDOUT)
 			break;
@@ -514,7 +515,7 @@ run(void *arg)
 			link_check(p->link);
 			p->next_open_us = 0;
 		}
-		atomic_store_explicit(&p->alive_us, now_us, memory_order_relaxed);
+		link_promise(p->link, BETWEEN_US);
 		p->stats_due = now_us >= p->next_stats_us;
 		if (p->stats_due && now_us >= p->next_stats_us + STATS_EVERY_US)
 			publish_stats(p, now_us); /* never idle: once in two seconds all the same */
@@ -536,7 +537,7 @@ start_thread(struct poller *p)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	p->stats.started_us = clock_mono_us();
-	atomic_store(&p->alive_us, p->stats.started_us);
+	link_promise(p->link, BETWEEN_US);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&p->thread, &attr, run, p);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -629,9 +630,9 @@ poller_bus(const struct poller *p)
 }
 
 int64_t
-poller_alive_us(const struct poller *p)
+poller_due_us(const struct poller *p)
 {
-	return atomic_load_explicit(&p->alive_us, memory_order_relaxed);
+	return link_due_us(p->link);
 }
 
 void

@@ -95,8 +95,8 @@ struct pollset *poller_set(struct poller *p);
 /* The configuration that `bus` points into was replaced by an equal one. */
 void poller_rebase(struct poller *p, const struct bus_config *bus);
 const struct bus_config *poller_bus(const struct poller *p);
-/* Time of the thread's last sign of life (CLOCK_MONOTONIC, microseconds), for the watchdog. */
-int64_t poller_alive_us(const struct poller *p);
+/* When the thread will be heard of again at the latest, see link_promise(). */
+int64_t poller_due_us(const struct poller *p);
 /* Asks the thread to end. */
 void poller_cancel(struct poller *p);
 /* Joins it, until `deadline_us` (CLOCK_MONOTONIC). false: it hangs; p must not be destroyed. */

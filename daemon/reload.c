@@ -17,7 +17,6 @@
 
 #include "daemon/clock.h"
 #include "daemon/log.h"
-#include "daemon/notify.h"
 
 #define REFUSED "config-refused"
 
@@ -359,7 +358,7 @@ reload_start(struct gateway *g)
 		g->reload_again = true;
 		return;
 	}
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+	service_reloading();
 	struct config *now = load_new(g);
 	if (now)
 		g->reload = calloc(1, sizeof(*g->reload));
@@ -367,7 +366,7 @@ reload_start(struct gateway *g)
 		apply(g, g->reload, now);
 	else
 		config_free(now);
-	notify_send("READY=1");
+	service_ready(g);
 }
 
 void

@@ -18,6 +18,8 @@
 #include "daemon/join.h"
 
 #define RETRY_US 10000000LL
+#define IDLE_US 10000000LL /* a look at the jobs even if nobody wakes it */
+#define JOB_US 300000000LL /* folding and evicting 2 GiB on a slow card, with room to spare */
 #define LOOK_US 60000000LL /* how often somebody may have removed a file that was set aside */
 
 struct spool {
@@ -31,6 +33,8 @@ struct spool {
 	pthread_t thread;
 	bool running;
 	atomic_bool stop;
+	atomic_llong due_us; /* the thread will be heard of again; see spool_is_late() */
+	atomic_int tid;
 	int64_t retry_us, look_us; /* not before */
 	bool is_synced;            /* what a file that is begun anew has to be told */
 	int64_t offset_ms;
@@ -242,8 +246,15 @@ before_job(struct spool *s)
 }
 
 static void
+promise(struct spool *s, int64_t within_us)
+{
+	atomic_store_explicit(&s->due_us, clock_mono_us() + within_us, memory_order_relaxed);
+}
+
+static void
 run_job(struct spool *s, struct spool_job *job)
 {
+	promise(s, JOB_US);
 	before_job(s);
 	job->run(job, &s->files);
 	after_job(s);
@@ -265,7 +276,8 @@ wait_for_job(struct spool *s)
 {
 	uint64_t count;
 	struct pollfd fd = {.fd = s->wake_fd, .events = POLLIN};
-	if (poll(&fd, 1, -1) > 0 && read(s->wake_fd, &count, sizeof(count)) < 0)
+	promise(s, IDLE_US);
+	if (poll(&fd, 1, IDLE_US / 1000) > 0 && read(s->wake_fd, &count, sizeof(count)) < 0)
 		count = 0; /* somebody was faster */
 }
 
@@ -273,6 +285,7 @@ static void *
 run(void *arg)
 {
 	struct spool *s = arg;
+	atomic_store(&s->tid, gettid());
 	for (;;) {
 		bool stopping = atomic_load(&s->stop); /* what is posted after it is not run */
 		struct mail *list = mailbox_take(&s->jobs);
@@ -338,6 +351,7 @@ spool_start(struct spool *s)
 {
 	sigset_t all, before;
 	sigfillset(&all);
+	promise(s, IDLE_US);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -353,6 +367,32 @@ spool_post(struct spool *s, struct spool_job *job)
 {
 	job->mail.kind = MAIL_SPOOL;
 	mailbox_post(&s->jobs, &job->mail);
+}
+
+/* State D of /proc/PID/stat, proc_pid_stat(5): "waiting in uninterruptible disk sleep". */
+static bool
+waits_for_disk(const struct spool *s)
+{
+	char path[64], line[128] = "";
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&s->tid));
+	FILE *f = fopen(path, "re");
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	const char *name_end = strrchr(line, ')');
+	return name_end && strncmp(name_end, ") D", 3) == 0;
+}
+
+bool
+spool_is_late(struct spool *s, int64_t by_us)
+{
+	if (clock_mono_us() - atomic_load(&s->due_us) < by_us)
+		return false;
+	if (!waits_for_disk(s))
+		return true;
+	promise(s, JOB_US);
+	return false;
 }
 
 bool

@@ -39,6 +39,9 @@ struct spool *spool_open(const struct spool_config *c, struct mailbox *inbox, in
 struct spool_files *spool_files(struct spool *s);
 int spool_start(struct spool *s); /* 0 or -errno */
 void spool_post(struct spool *s, struct spool_job *job);
+/* The thread should have been heard of that long ago: it hangs. A disk that hangs is no reason to
+ * restart, which would not mend it: then it has five minutes more each time. Loop thread. */
+bool spool_is_late(struct spool *s, int64_t by_us);
 /* Runs what was posted, then ends; joins until deadline_us. false: it hangs in the disk. */
 bool spool_stop(struct spool *s, int64_t deadline_us);
 void spool_destroy(struct spool *s); /* after spool_stop(); NULL is fine */

@@ -62,6 +62,12 @@ is_renewed(struct uplink *u)
 	return yes;
 }
 
+void
+uplink_promise(struct uplink *u, int64_t within_us)
+{
+	atomic_store_explicit(&u->due_us, clock_mono_us() + within_us, memory_order_relaxed);
+}
+
 /* ---- mail ---------------------------------------------------------------------------------- */
 
 static void
@@ -159,7 +165,7 @@ wait_stopping(struct uplink *u, int64_t ms)
 		struct pollfd fd = {.fd = u->wake_fd, .events = POLLIN};
 		if (left <= 0 || atomic_load(&u->stop) || is_renewed(u))
 			return;
-		atomic_store_explicit(&u->alive_us, clock_mono_us(), memory_order_relaxed);
+		uplink_promise(u, UPLINK_PROMISE_US);
 		if (poll(&fd, 1, left > 1000 ? 1000 : (int)left) > 0 &&
 			read(u->wake_fd, &count, sizeof(count)) < 0)
 			return;
@@ -245,7 +251,7 @@ uplink_start(struct uplink *u)
 {
 	sigset_t all, before;
 	sigfillset(&all);
-	atomic_store(&u->alive_us, clock_mono_us());
+	uplink_promise(u, UPLINK_PROMISE_US);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop thread's */
 	int rc = pthread_create(&u->thread, NULL, run, u);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -324,9 +330,9 @@ uplink_reconnect(struct uplink *u)
 }
 
 int64_t
-uplink_alive_us(const struct uplink *u)
+uplink_due_us(const struct uplink *u)
 {
-	return atomic_load_explicit(&u->alive_us, memory_order_relaxed);
+	return atomic_load_explicit(&u->due_us, memory_order_relaxed);
 }
 
 bool

@@ -55,7 +55,8 @@ void uplink_subscribe(struct uplink *u, const char *filter);
 void uplink_unsubscribe(struct uplink *u, const char *filter);
 /* Ends the connection and makes a new one. */
 void uplink_reconnect(struct uplink *u);
-int64_t uplink_alive_us(const struct uplink *u);
+/* When the thread will be heard of again at the latest (CLOCK_MONOTONIC, microseconds). */
+int64_t uplink_due_us(const struct uplink *u);
 /* DISCONNECT, then the end of the thread; joins until `deadline_us`. false: it hangs in connect
  * or name resolution; u must not be destroyed then. */
 bool uplink_stop(struct uplink *u, int64_t deadline_us);

@@ -11,6 +11,7 @@
 #include "daemon/uplink.h"
 
 #define FLIGHT_MAX 1024
+#define UPLINK_PROMISE_US 10000000LL
 
 /* As on the wire: the protocol level of CONNECT. */
 enum { PROTOCOL_LEVEL_311 = 4, PROTOCOL_LEVEL_5 = 5 };
@@ -41,7 +42,7 @@ struct uplink {
 	pthread_t thread;
 	bool running;
 	atomic_bool stop, reconnect;
-	atomic_llong alive_us;
+	atomic_llong due_us; /* see uplink_promise() */
 	atomic_int inbound;
 	pthread_mutex_t lock;
 	struct command *commands;    /* under lock */
@@ -66,6 +67,8 @@ struct uplink {
 };
 
 /* ---- uplink.c ---- */
+/* The thread will be heard of again within so long. */
+void uplink_promise(struct uplink *u, int64_t within_us);
 struct uplink_event *uplink_event_new(struct uplink *u, enum uplink_event_kind kind);
 void uplink_give_back(struct uplink *u, struct message *m, enum message_result result, int reason);
 

@@ -60,6 +60,28 @@ link_poll(const struct link *link, int fd, short events, int64_t until_us)
 	}
 }
 
+/* What one call may take beside the times that it was given: name resolution, connecting, the
+ * slowest line's characters, and a computer that is busy elsewhere. */
+#define SLACK_US 30000000LL
+
+void
+link_promise(struct link *link, int64_t within_us)
+{
+	atomic_store_explicit(&link->due_us, link_mono_us() + within_us, memory_order_relaxed);
+}
+
+int64_t
+link_due_us(const struct link *link)
+{
+	return atomic_load_explicit(&link->due_us, memory_order_relaxed);
+}
+
+static void
+promise_until(struct link *link, int64_t until_us)
+{
+	link_promise(link, until_us - link_now_us(link) + SLACK_US);
+}
+
 int
 link_open(struct link *link)
 {
@@ -69,6 +91,7 @@ link_open(struct link *link)
 		return -ECANCELED;
 	if (link->open)
 		return 0;
+	link_promise(link, SLACK_US);
 	link->holder[0] = '\0';
 	rc = link->ops->open(link);
 	if (rc < 0)
@@ -158,6 +181,7 @@ link_transact(struct link *link, struct exchange *ex)
 	if (!link->open)
 		return -ENOTCONN;
 	link->stats.requests++;
+	link_promise(link, (ex->timeout_ms + ex->max_latency_ms) * 1000LL + SLACK_US);
 	rc = link->ops->transact(link, ex);
 	count(&link->stats, ex, rc);
 	if (is_dead(rc))
@@ -179,6 +203,7 @@ link_send(struct link *link, unsigned query)
 	if (!link->open)
 		return -ENOTCONN;
 	link->stats.requests++;
+	link_promise(link, SLACK_US);
 	rc = link->ops->send(link, &link->queries[query]);
 	if (is_dead(rc))
 		link_close(link);
@@ -192,6 +217,7 @@ link_receive(struct link *link, void *buf, size_t size, int64_t until_us)
 
 	if (!link->open)
 		return -ENOTCONN;
+	promise_until(link, until_us);
 	rc = link->ops->receive(link, buf, size, until_us);
 	if (is_dead(rc))
 		link_close(link);
@@ -201,8 +227,10 @@ link_receive(struct link *link, void *buf, size_t size, int64_t until_us)
 int
 link_await(struct link *link, int64_t until_us)
 {
-	int rc = link->ops->await(link, until_us);
+	int rc;
 
+	promise_until(link, until_us);
+	rc = link->ops->await(link, until_us);
 	if (is_dead(rc))
 		link_close(link);
 	return rc;
@@ -251,6 +279,7 @@ link_wait(struct link *link, int ms)
 {
 	int64_t until_us = link_mono_us() + (int64_t)ms * 1000;
 
+	link_promise(link, ms * 1000LL + SLACK_US);
 	return link->ops->wait ? link->ops->wait(link, until_us) : link_poll(link, -1, 0, until_us);
 }
 

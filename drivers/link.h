@@ -127,6 +127,12 @@ bool link_resets(const struct link *link); /* serial, on_open: resets */
 int link_wait(struct link *link, int ms);
 /* Any thread: running and coming calls return -ECANCELED within 0.5 s. */
 void link_cancel(struct link *link);
+/* For a watchdog: the link's thread promises to be heard of again within so long. Every call here
+ * that may block promises for itself, so that a driver that hangs breaks its word and an honest
+ * long time-out does not. */
+void link_promise(struct link *link, int64_t within_us);
+/* Any thread: until when it has promised (CLOCK_MONOTONIC, microseconds); 0: not yet. */
+int64_t link_due_us(const struct link *link);
 /* Who holds the port, "octoprint (pid 812)", after -EBUSY; "" if not known. */
 const char *link_holder(const struct link *link);
 /* When the line may carry the next request to this unit (microseconds, CLOCK_MONOTONIC): after a

@@ -18,6 +18,7 @@ struct link {
 	const struct link_ops *ops;
 	struct link_stats stats;
 	atomic_bool cancelled;
+	atomic_llong due_us; /* what link_promise() said last */
 	bool open;
 	unsigned generation; /* openings */
 	char holder[LINK_HOLDER_MAX];

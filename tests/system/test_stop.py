@@ -196,25 +196,3 @@ def test_every_problem_is_said(tmp_path):
     assert done.returncode == 78
     for line, word in ((1, "park"), (2, "language"), (3, "brokers"), (4, "machines")):
         assert any(f":{line}:" in l and word in l for l in done.stderr.splitlines()), done.stderr
-
-
-def test_ready_and_stopping_are_told(tmp_path, broker, simulate, daemon):
-    """sd_notify(3): READY=1 before any broker or device answered, then STATUS, STOPPING=1."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        s.bind(str(tmp_path / "notify"))
-        s.settimeout(10)
-        bench = Bench(tmp_path, broker.url).add("m1", "tcp1")
-        bench.simulate(simulate)
-        d = daemon(bench.write(), env={"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"})
-        said = []
-        while not any("WATCHDOG=1" in m for m in said):
-            said.append(s.recv(4096).decode())
-        assert any("READY=1" in m for m in said)
-        d.stop()
-        s.settimeout(0.1)
-        try:
-            while True:
-                said.append(s.recv(4096).decode())
-        except socket.timeout:
-            pass
-        assert any("STOPPING=1" in m for m in said)

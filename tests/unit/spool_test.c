@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* spool_test.c -- jobs run in their order on a thread of their own, whatever the disk does */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -258,6 +263,65 @@ test_stop_runs_what_was_posted_and_does_not_wait_for_ever(void **state)
 	close(gate);
 }
 
+/* ---- the watchdog ------------------------------------------------------------------------------
+ */
+
+#define AHEAD_US (-1000000000LL) /* as if so much time had passed since any promise */
+
+/* A child that shares nothing but makes its parent wait for its end, uninterruptibly: what
+ * proc_pid_stat(5) shows as D, as while a disk does not answer. */
+static void
+run_sleep_deep(struct spool_job *job, struct spool_files *files)
+{
+	eventfd_t n;
+	(void)job;
+	(void)files;
+	pid_t child = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		while (read(gate, &n, sizeof(n)) < 0 && errno == EINTR) {
+		}
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
+/* Whether it comes to be late within so long. */
+static bool
+becomes_late(struct spool *s, bool late, int64_t within_us)
+{
+	int64_t until_us = clock_mono_us() + within_us;
+	while (spool_is_late(s, AHEAD_US) != late) {
+		if (clock_mono_us() > until_us)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return true;
+}
+
+static void
+test_a_thread_that_hangs_is_late_and_a_disk_that_hangs_is_not(void **state)
+{
+	struct test_job hang = {.job.run = run_hang}, deep = {.job.run = run_sleep_deep};
+	(void)state;
+	gate = eventfd(0, EFD_CLOEXEC);
+	struct spool *s = open_spool();
+	assert_int_equal(spool_start(s), 0);
+	assert_false(spool_is_late(s, 0));
+	spool_post(s, &hang.job);
+	assert_true(becomes_late(s, true, 5000000));
+	eventfd_write(gate, 1);
+	assert_ptr_equal(receive(), &hang);
+	spool_post(s, &deep.job);
+	assert_true(becomes_late(s, false, 20000000));
+	for (int i = 0; i < 100; i++)
+		assert_false(spool_is_late(s, AHEAD_US));
+	eventfd_write(gate, 1);
+	assert_ptr_equal(receive(), &deep);
+	assert_true(spool_stop(s, clock_mono_us() + 5000000));
+	spool_destroy(s);
+	close(gate);
+}
+
 static int
 setup(void **state)
 {
@@ -287,6 +351,9 @@ main(void)
 			test_a_corrupt_file_is_begun_anew_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_stop_runs_what_was_posted_and_does_not_wait_for_ever, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_thread_that_hangs_is_late_and_a_disk_that_hangs_is_not, setup,
+			teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,18 +50,19 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBS_COMMON := $(shell $(PKG_CONFIG) --libs yaml-0.1 jansson libmodbus libudev) -lm
 LIBS_DAEMON := $(shell $(PKG_CONFIG) --libs libuv libmosquitto libmicrohttpd sqlite3 zlib)
 LIBS_CLI := $(shell $(PKG_CONFIG) --libs libmosquitto)
-LIBS_BRIDGE := $(shell $(PKG_CONFIG) --libs libcurl)
+LIBS_BRIDGE := $(shell $(PKG_CONFIG) --libs libcurl libmicrohttpd)
 
 # V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)  $@';)
 
 .PHONY: all
-all: $(BUILD)/labpulsed $(BUILD)/labpulse
+all: $(BUILD)/labpulsed $(BUILD)/labpulse $(BUILD)/labpulse-alertmanager
 
 $(BUILD)/libdrivers.a: $(call obj,$(DRIVERS_SRC))
 $(BUILD)/libconfig.a: $(call obj,$(CONFIG_SRC))
 $(BUILD)/libdaemon.a: $(call obj,$(DAEMON_SRC))
 $(BUILD)/libcli.a: $(call obj,$(CLI_SRC))
+$(BUILD)/libbridge.a: $(call obj,$(BRIDGE_SRC))
 %.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -73,7 +74,7 @@ $(BUILD)/labpulsed: $(call obj,daemon/main.c) $(BUILD)/libdaemon.a $(BUILD)/libc
 $(BUILD)/labpulse: $(call obj,cli/main.c) $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_COMMON)
 
-$(BUILD)/labpulse-alertmanager: $(call obj,cli/alertmanager/main.c $(BRIDGE_SRC)) $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
+$(BUILD)/labpulse-alertmanager: $(call obj,cli/alertmanager/main.c) $(BUILD)/libbridge.a $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
 	$(call say,LD) $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_CLI) $(LIBS_BRIDGE) $(LIBS_COMMON)
 
 $(BUILD)/%.o: %.c
@@ -86,6 +87,11 @@ $(BUILD)/tests/%_test: tests/%_test.c $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(B
 	@mkdir -p $(@D)
 	$(call say,LD) $(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libdaemon.a $(BUILD)/libcli.a \
 	  $(BUILD)/libconfig.a $(BUILD)/libdrivers.a $(LDFLAGS_ALL) -lcmocka $(LIBS_DAEMON) $(LIBS_COMMON) -lutil
+
+$(BUILD)/tests/unit/bridge%_test: tests/unit/bridge%_test.c $(BUILD)/libbridge.a $(BUILD)/libcli.a $(BUILD)/libconfig.a $(BUILD)/libdrivers.a
+	@mkdir -p $(@D)
+	$(call say,LD) $(CC) $(CFLAGS_ALL) -MMD -MP -MF $@.d -o $@ $< $(BUILD)/libbridge.a $(BUILD)/libcli.a \
+	  $(BUILD)/libconfig.a $(BUILD)/libdrivers.a $(LDFLAGS_ALL) -lcmocka $(LIBS_CLI) $(LIBS_BRIDGE) $(LIBS_COMMON)
 
 -include $(shell find $(addprefix $(BUILD)/,daemon drivers config cli tests) -name '*.d' 2>/dev/null)
 
@@ -182,6 +188,7 @@ C_FILES := $(wildcard daemon/*.[ch] drivers/*.[ch] config/*.[ch] cli/*.[ch] cli/
 # $(SYSCONFDIR): the configuration is its owner's, systemd-tmpfiles makes the directory.
 SHARE := $(DESTDIR)$(PREFIX)/share
 DOC := $(SHARE)/doc/labpulse
+COMPLETION := $(SHARE)/bash-completion/completions
 UNITS := $(wildcard systemd/*.service)
 MAN := $(wildcard docs/man/*.[158])
 .PHONY: install
@@ -196,6 +203,8 @@ install: all ## DESTDIR and PREFIX as usual
 	install -m 644 config/labpulse.yaml $(DOC)/examples/
 	$(foreach u,$(UNITS),sed 's|/usr/|$(PREFIX)/|' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(SHARE)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	install -D -m 644 cli/completion.bash $(COMPLETION)/labpulse
+	ln -sf labpulse $(COMPLETION)/labpulsed
 	install -D -m 644 systemd/labpulse.sysusers $(DESTDIR)$(SYSUSERSDIR)/labpulse.conf
 	install -D -m 644 systemd/labpulse.tmpfiles $(DESTDIR)$(TMPFILESDIR)/labpulse.conf
 	install -D -m 644 systemd/70-labpulse.rules $(DESTDIR)$(UDEVDIR)/70-labpulse.rules

@@ -38,10 +38,12 @@ forbid drivers/*.[ch] -- '(daemon|config|cli)/' 'drivers know nothing above them
 forbid config/*.[ch] -- '(daemon|cli)/' 'config knows neither daemon nor tools'
 forbid config/*.[ch] -- 'drivers/(link|device|frame|decode|trust|modbus|ask)' 'config sees drivers only as data'
 forbid daemon/*.[ch] -- 'cli/' 'the daemon does not know the tools'
-forbid cli/*.[ch] cli/simulate/*.[ch] -- 'daemon/' 'the tools never include the daemon'
+forbid cli/*.[ch] cli/simulate/*.[ch] cli/alertmanager/*.[ch] -- 'daemon/' 'the tools never include the daemon'
 forbid daemon/schedule.[ch] -- '(time|uv|pthread|unistd|daemon/(clock|log))' 'schedule.c is arithmetic only'
 forbid daemon/source.c daemon/machine.c daemon/evaluate*.c daemon/window.c daemon/activity.c daemon/tally.c daemon/usage.c daemon/job.c daemon/alarm.c daemon/alarmset.c \
 	daemon/payload*.c daemon/openmetrics.c daemon/outbox*.c daemon/puback.c daemon/pace.c daemon/stamp.c daemon/kept.c daemon/change.c -- '((uv|mosquitto|unistd|time|sqlite3)\.h|daemon/(clock|log|gateway)\.h)' 'these are pure'
+
+forbid cli/alertmanager/picture.c cli/alertmanager/notes.c cli/alertmanager/alerts.c cli/alertmanager/judge.c cli/alertmanager/target.c cli/alertmanager/map.c -- '((unistd|pthread)\.h|cli/(words|broker)\.h|cli/alertmanager/(feed|poster|service|bridge)\.h)' 'these are pure'
 
 # A driver's files: driver.h, and what carries the driver's own name.
 for d in modbus marlin grbl icharger skyrc; do
@@ -57,12 +59,13 @@ only 'yaml\.h' 'config/yaml\.c'
 only 'libudev\.h' 'drivers/usb\.c'
 only 'sqlite3\.h' 'daemon/database\.c'
 only 'zlib\.h' 'daemon/backlog_pack\.c'
-only 'microhttpd\.h' 'daemon/metrics\.c'
+only 'microhttpd\.h' 'daemon/metrics\.c|cli/alertmanager/metrics_http\.c'
+only 'curl/curl\.h' 'cli/alertmanager/poster\.c'
 only 'jansson\.h' 'daemon/control\.c|daemon/control_care\.c|daemon/control_spool\.c|daemon/inbound\.c|daemon/keep\.c|cli/doc\.c'
 
 # Headers of ours include no library's header.
-hits=$(grep -nE '^#include <(uv|mosquitto|mqtt_protocol|modbus|yaml|jansson|sqlite3|microhttpd|libudev|zlib)' \
-	daemon/*.h drivers/*.h config/*.h cli/*.h cli/simulate/*.h)
+hits=$(grep -nE '^#include <(uv|mosquitto|mqtt_protocol|modbus|yaml|jansson|sqlite3|microhttpd|libudev|zlib|curl)' \
+	daemon/*.h drivers/*.h config/*.h cli/*.h cli/simulate/*.h cli/alertmanager/*.h)
 if [ -n "$hits" ]; then violation "headers that name a library: $hits"; else passed=$((passed + 1)); fi
 
 # Nothing in the daemon or a driver sleeps; only main.c exits.

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* picture.h -- what the retained topics of all parks say: alarms, gateways, titles of machines
+ *
+ * Pure: time comes as an argument, ms since 1970. Whatever a topic or payload holds, memory stays
+ * within the limits below, and one park cannot take another's share.
+ */
+#ifndef CLI_ALERTMANAGER_PICTURE_H
+#define CLI_ALERTMANAGER_PICTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/alertmanager/map.h"
+
+enum {
+	PICTURE_ID = 33, /* of an id, its NUL included; docs/topics.md */
+	PICTURE_CODE = 65,
+	PICTURE_PARK_MAX = 8192, /* alarms, machines and gateways of one park */
+	PICTURE_MAX = 262144     /* of all */
+};
+
+struct picture_alarm {
+	struct map_node node;
+	char park[PICTURE_ID], gateway[PICTURE_ID], code[PICTURE_CODE];
+	char machine[PICTURE_ID]; /* "": the gateway's own */
+	const char *severity;
+	bool firing;         /* active, and nothing suppresses it */
+	int64_t raised_ms;   /* never later than when it came */
+	int64_t ended_ms;    /* not firing: since when, as far as is known */
+	char *notes;         /* annotations: members of a JSON object */
+	unsigned connection; /* that told it last */
+};
+
+struct picture_machine {
+	struct map_node node;
+	char class[PICTURE_ID]; /* "": not told */
+	char *notes;            /* its titles, as above */
+};
+
+struct picture_gateway {
+	struct map_node node;
+	char park[PICTURE_ID], id[PICTURE_ID];
+	bool told; /* its availability is known */
+	bool offline;
+	int64_t since_ms; /* offline: no later than this; see picture_settled() */
+	int64_t heard_ms; /* ts of its health; 0: none */
+	unsigned connection;
+};
+
+struct picture { /* zeroed: empty */
+	struct map alarms, machines, gateways, parks;
+	unsigned connection;
+	int64_t drop_ms; /* when what this connection did not tell goes; 0: it may all stay */
+	bool full;       /* something found no room */
+};
+
+enum picture_verdict { PICTURE_TAKEN, PICTURE_IGNORED, PICTURE_INVALID, PICTURE_FULL };
+
+/* The topics it lives on, NULL-ended. Information comes first, so that labels are complete. */
+extern const char *const picture_topics[];
+
+/* A new connection: all retained topics come again. */
+void picture_connected(struct picture *p);
+enum picture_verdict picture_take(
+	struct picture *p, const char *topic, const char *payload, size_t len, int64_t now_ms);
+/* They have come. What the broker does not hold any more may come back, if it was restarted without
+ * its memory and the gateways are still connecting: alarms stay for grace_ms; gateways count as
+ * offline from now on. */
+void picture_settled(struct picture *p, int64_t now_ms, int64_t grace_ms);
+/* Drops what has to go now; true if something did. */
+bool picture_tick(struct picture *p, int64_t now_ms);
+const struct picture_machine *picture_machine(
+	const struct picture *p, const char *park, const char *machine);
+void picture_finish(struct picture *p);
+
+#endif

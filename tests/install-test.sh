@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # make install into an empty tree: everything is there, the units are sound and closed, the programs
-# hardened, the version is one, and what was installed runs by itself.
+# hardened, manual pages true, the version is one, and what was installed runs by itself.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
@@ -29,6 +29,8 @@ make --no-print-directory install BUILD="$build" DESTDIR="$root" PREFIX=/usr SYS
 for f in usr/sbin/labpulsed usr/bin/labpulse usr/lib/systemd/system/labpulsed.service \
 	usr/lib/sysusers.d/labpulse.conf usr/lib/tmpfiles.d/labpulse.conf \
 	usr/lib/udev/rules.d/70-labpulse.rules usr/share/labpulse/profiles/eastron-sdm120.yaml \
+	usr/share/man/man8/labpulsed.8 usr/share/man/man1/labpulse.1 usr/share/man/man5/labpulse.yaml.5 \
+	usr/share/man/man5/labpulse-profile.5 usr/share/bash-completion/completions/labpulsed \
 	usr/share/doc/labpulse/README.md usr/share/doc/labpulse/examples/labpulse.yaml; do
 	[ -e "$root/$f" ] || bad "$f is missing"
 done
@@ -42,6 +44,7 @@ for u in "$root"/usr/lib/systemd/system/*.service; do
 	unit "$u"
 done
 tests/package/hardening.sh "$root"/usr/sbin/* "$root"/usr/bin/* || failed=1
+tests/package/man-test.sh "$root/usr" || failed=1
 
 packaged=$(sed -n '1s/^labpulse (\(.*\)) .*/\1/p' debian/changelog)
 case $("$root/usr/sbin/labpulsed" --version) in

@@ -388,7 +388,9 @@ loop_stop(struct loop *l)
 static void
 on_once(uv_timer_t *t)
 {
-	(void)t; /* only there to end the wait */
+	/* Timers run before the wait: this one may be over by then, and nothing would end the
+	 * wait. */
+	uv_stop(t->loop);
 }
 
 void

@@ -269,17 +269,24 @@ connect_bounded(struct broker_client *b, const struct address *a)
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
 	struct itimerspec its = {
 		.it_value = {.tv_sec = ADDRESS_S}, .it_interval = {.tv_sec = ADDRESS_S}};
+	mosquitto_property *properties = NULL;
 	timer_t timer;
 
+	/* Mosquitto takes this for how much may be under way to us, and drops what is more than
+	 * that and its queue (20 + 1,000 unless configured), be it retained. */
+	if (!a->old)
+		mosquitto_property_add_int16(&properties, MQTT_PROP_RECEIVE_MAXIMUM, UINT16_MAX);
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	atomic_store(&b->thread, ev._sigev_un._tid);
 	bool timed = timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0;
 	if (timed)
 		timer_settime(timer, 0, &its, NULL);
-	int rc = mosquitto_connect_bind_v5(b->mosq, a->host, a->port, KEEPALIVE_S, NULL, NULL);
+	int rc =
+		mosquitto_connect_bind_v5(b->mosq, a->host, a->port, KEEPALIVE_S, NULL, properties);
 	int saved = errno == EINTR ? ETIMEDOUT : errno;
 	if (timed)
 		timer_delete(timer);
+	mosquitto_property_free_all(&properties);
 	errno = saved;
 	return rc ? fail_rc(b, rc) : CLI_FINE;
 }

@@ -261,6 +261,18 @@ def test_flood(bed):
     assert bridge.running()
 
 
+def test_more_retained_topics_than_the_broker_queues(bed):
+    """Mosquitto drops what exceeds max_inflight_messages + max_queued_messages of a client, be it retained."""
+    n = 1500
+    bed.broker.stop()
+    bed.broker.start("max_queued_messages 1000\nmax_inflight_messages 20")
+    gw = bed.gateway()
+    [gw.alarm(f"m-{i % 50}", f"alarm-{i}", ms(), wait=False) for i in range(n)][-1].wait_for_publish(30)
+    am = bed.noting()
+    bed.bridge([am])
+    wait_until(lambda: len({a["labels"]["code"] for p in am.posts for a in p.alerts}) == n + 1, 15, "all are told")
+
+
 HOSTILE = {
     "machines/m/alarm/no-json": b"\xff\xfe{",
     "machines/m/alarm/array": "[1,2]",

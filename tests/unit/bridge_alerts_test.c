@@ -159,6 +159,8 @@ test_a_version_for_each_change(void **state)
 {
 	(void)state;
 	alarm("error", "\"active\":true,\"raised\":5");
+	take("parks/p1/gateways/g1/alarm/disk",
+		"{\"v\":1,\"severity\":\"error\",\"active\":true,\"raised\":5}");
 	after(0);
 	uint64_t version = alerts.version;
 	after(MIN);

@@ -154,6 +154,7 @@ test_what_a_new_connection_does_not_tell(void **state)
 	take("parks/p1/gateways/g1/availability", "online");
 	picture_settled(&picture, T, 300);
 	assert_false(picture_tick(&picture, T + 300)); /* all is of this connection */
+	picture_settled(&picture, T, 300);
 	picture_connected(&picture);
 	assert_false(picture_tick(&picture, T + 1000)); /* nothing is known yet */
 	picture_settled(&picture, T + 1000, 300);

@@ -195,7 +195,7 @@ MAN := $(wildcard docs/man/*.[158])
 install: all ## DESTDIR and PREFIX as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(SHARE)/labpulse/profiles \
 	  $(DOC)/examples $(DOC)/schemas $(DESTDIR)$(UNITDIR)
-	install -m 755 $(BUILD)/labpulsed $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/labpulsed $(BUILD)/labpulse-alertmanager $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/labpulse $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/profiles/*.yaml $(SHARE)/labpulse/profiles/
 	install -m 644 README.md $(wildcard docs/*.md) $(DOC)/
@@ -205,6 +205,7 @@ install: all ## DESTDIR and PREFIX as usual
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(SHARE)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
 	install -D -m 644 cli/completion.bash $(COMPLETION)/labpulse
 	ln -sf labpulse $(COMPLETION)/labpulsed
+	ln -sf labpulse $(COMPLETION)/labpulse-alertmanager
 	install -D -m 644 systemd/labpulse.sysusers $(DESTDIR)$(SYSUSERSDIR)/labpulse.conf
 	install -D -m 644 systemd/labpulse.tmpfiles $(DESTDIR)$(TMPFILESDIR)/labpulse.conf
 	install -D -m 644 systemd/70-labpulse.rules $(DESTDIR)$(UDEVDIR)/70-labpulse.rules

@@ -26,10 +26,12 @@ unit() { # file
 }
 
 make --no-print-directory install BUILD="$build" DESTDIR="$root" PREFIX=/usr SYSCONFDIR=/etc >/dev/null
-for f in usr/sbin/labpulsed usr/bin/labpulse usr/lib/systemd/system/labpulsed.service \
+for f in usr/sbin/labpulsed usr/bin/labpulse usr/sbin/labpulse-alertmanager \
+	usr/lib/systemd/system/labpulsed.service usr/lib/systemd/system/labpulse-alertmanager.service \
 	usr/lib/sysusers.d/labpulse.conf usr/lib/tmpfiles.d/labpulse.conf \
 	usr/lib/udev/rules.d/70-labpulse.rules usr/share/labpulse/profiles/eastron-sdm120.yaml \
-	usr/share/man/man8/labpulsed.8 usr/share/man/man1/labpulse.1 usr/share/man/man5/labpulse.yaml.5 \
+	usr/share/man/man8/labpulsed.8 usr/share/man/man8/labpulse-alertmanager.8 \
+	usr/share/man/man1/labpulse.1 usr/share/man/man5/labpulse.yaml.5 \
 	usr/share/man/man5/labpulse-profile.5 usr/share/bash-completion/completions/labpulsed \
 	usr/share/doc/labpulse/README.md usr/share/doc/labpulse/examples/labpulse.yaml; do
 	[ -e "$root/$f" ] || bad "$f is missing"

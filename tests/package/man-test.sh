@@ -35,6 +35,7 @@ done
 
 man1=$prefix/share/man/man1/labpulse.1
 options "$prefix/share/man/man8/labpulsed.8" "$prefix/sbin/labpulsed"
+options "$prefix/share/man/man8/labpulse-alertmanager.8" "$prefix/sbin/labpulse-alertmanager"
 commands=$("$prefix/bin/labpulse" --help | sed -n 's/^  \([a-z][-a-z]*\) .*/\1/p')
 [ -n "$commands" ] || bad "labpulse --help names no commands"
 for command in $commands; do

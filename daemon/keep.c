@@ -3,6 +3,8 @@
 #include "daemon/keep.h"
 
 #include <jansson.h>
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,6 +196,33 @@ keep_alarm(const struct alarm_life *a, char *buf, size_t size)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* Sums and differences of what is kept stay far from where integers overflow; a file that was
+ * damaged or made up may say anything. */
+#define MOST_KEPT (1LL << 53)
+#define MOST_REAL 1e18
+
+static void
+read_integer(const struct field *f, json_int_t i, void *at)
+{
+	bool is_signed = f->kind == INT64 || f->kind == INT;
+	json_int_t most = f->kind == UNSIGNED || f->kind == INT ? INT_MAX : MOST_KEPT;
+	if (i > most || i < (is_signed ? -most : 0))
+		return;
+	switch (f->kind) {
+	case INT64:
+		*(int64_t *)at = i;
+		break;
+	case UINT64:
+		*(uint64_t *)at = (uint64_t)i;
+		break;
+	case UNSIGNED:
+		*(unsigned *)at = (unsigned)i;
+		break;
+	default:
+		*(int *)at = (int)i;
+	}
+}
+
 static void
 read_field(const struct field *f, const json_t *from, void *to)
 {
@@ -203,19 +232,14 @@ read_field(const struct field *f, const json_t *from, void *to)
 		return;
 	switch (f->kind) {
 	case INT64:
-		*(int64_t *)at = json_integer_value(v);
-		break;
 	case UINT64:
-		*(uint64_t *)at = (uint64_t)json_integer_value(v);
-		break;
 	case UNSIGNED:
-		*(unsigned *)at = (unsigned)json_integer_value(v);
-		break;
 	case INT:
-		*(int *)at = (int)json_integer_value(v);
+		read_integer(f, json_integer_value(v), at);
 		break;
 	case DOUBLE:
-		*(double *)at = json_number_value(v);
+		if (fabs(json_number_value(v)) <= MOST_REAL)
+			*(double *)at = json_number_value(v);
 		break;
 	case BOOL:
 		*(bool *)at = json_is_true(v);
@@ -263,21 +287,31 @@ keep_read_moment(const char *text, struct kept_moment *out)
 	return read_whole(text, moment_fields, COUNT(moment_fields), out);
 }
 
+/* The kind says how the value's memory is read, so that it has to be one that the text holds: of a
+ * number that is said to be a string the address would be made up. */
 static void
 read_value(const json_t *root, struct alarm_life *out)
 {
 	const json_t *v = json_object_get(root, "value");
-	out->value.kind = (uint8_t)json_integer_value(json_object_get(root, "value.kind"));
-	out->value.decimals = (uint8_t)json_integer_value(json_object_get(root, "value.decimals"));
-	if (json_is_boolean(v))
+	json_int_t kind = json_integer_value(json_object_get(root, "value.kind"));
+	json_int_t decimals = json_integer_value(json_object_get(root, "value.decimals"));
+	bool fits = kind == VALUE_BOOL                           ? json_is_boolean(v)
+		    : kind == VALUE_INT || kind == VALUE_UINT    ? json_is_integer(v)
+		    : kind >= VALUE_REAL && kind <= VALUE_DOUBLE ? json_is_number(v)
+								 : false;
+	out->has_value &= fits;
+	if (!fits)
+		return;
+	out->value.kind = (uint8_t)kind;
+	out->value.decimals = decimals >= 0 && decimals <= 15 ? (uint8_t)decimals : 0;
+	if (kind == VALUE_BOOL)
 		out->value.u.b = json_is_true(v);
-	else if (out->value.kind == VALUE_INT)
+	else if (kind == VALUE_INT)
 		out->value.u.i = json_integer_value(v);
-	else if (out->value.kind == VALUE_UINT)
+	else if (kind == VALUE_UINT)
 		out->value.u.u = (uint64_t)json_integer_value(v);
 	else
 		out->value.u.num = json_number_value(v);
-	out->has_value &= json_is_number(v) || json_is_boolean(v);
 }
 
 bool
@@ -288,5 +322,5 @@ keep_read_alarm(const char *text, struct alarm_life *out)
 	if (good)
 		read_value(root, out);
 	json_decref(root);
-	return good;
+	return good && out->severity >= SEVERITY_NONE && out->severity <= SEVERITY_CRITICAL;
 }

@@ -115,6 +115,35 @@ test_an_alarm_with_every_kind_of_value(void **state)
 	}
 }
 
+/* A file may have been damaged, or made up. */
+static void
+test_a_hostile_text(void **state)
+{
+	static const char *const kinds[] = {"0", "1", "7", "8", "255", "-1", "264", "\"a\""};
+	struct usage_kept u = usage_nothing;
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct alarm_life a = {0};
+		snprintf(text, sizeof(text),
+			"{\"has_value\":true,\"value.kind\":%s,\"value\":31.2}", kinds[i]);
+		assert_true(keep_read_alarm(text, &a));
+		assert_false(a.has_value);
+		assert_int_equal(a.value.kind, VALUE_NONE);
+	}
+	struct alarm_life a = {0};
+	assert_false(keep_read_alarm("{\"severity\":5}", &a));
+	assert_false(keep_read_alarm("{\"severity\":-1}", &a));
+	u.since_ms = 7;
+	u.energy_wh = 3;
+	assert_true(keep_read_usage("{\"since_ms\":9223372036854775807,\"jobs_started\":-1,"
+				    "\"job.accuracy_s\":4294967296,\"energy_wh\":1e300}",
+		&u));
+	assert_int_equal(u.since_ms, 7);
+	assert_int_equal(u.jobs_started, 0);
+	assert_int_equal(u.job.accuracy_s, 0);
+	assert_true(u.energy_wh == 3);
+}
+
 static void
 test_what_is_no_such_text(void **state)
 {
@@ -137,6 +166,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_an_alarm_with_every_kind_of_value),
+		cmocka_unit_test(test_a_hostile_text),
 		cmocka_unit_test(test_what_is_no_such_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,8 @@ link_open(struct link *link)
 	link_promise(link, SLACK_US);
 	link->holder[0] = '\0';
 	rc = link->ops->open(link);
+	if (rc == -EPERM) /* systemd's DevicePolicy= says so; below, it is a request of ours */
+		rc = -EACCES;
 	if (rc < 0)
 		return rc;
 	link->open = true;

@@ -54,8 +54,8 @@ complain(struct feed *f, enum picture_verdict verdict, const char *topic)
 	if (verdict == PICTURE_INVALID)
 		service_log(SERVICE_WARNING, "%s: not what labpulse publishes; ignored", topic);
 	else
-		service_log(SERVICE_ERROR, "%s: no room for it; %d topics of a park, %d in all",
-			topic, PICTURE_PARK_MAX, PICTURE_MAX);
+		service_log(SERVICE_ERROR, "%s: no room for it; %d MiB for a park, %d MiB for all",
+			topic, PICTURE_PARK_BYTES >> 20, PICTURE_BYTES >> 20);
 }
 
 static void

@@ -15,7 +15,8 @@ enum {
 	KEY_SIZE = 4 * PICTURE_CODE,
 	/* A gateway tells its health once a minute, so when one is found offline it was alive at
 	 * that time and not a minute later. */
-	HEALTH_MS = 60000
+	HEALTH_MS = 60000,
+	OVERHEAD = 160 /* of a thing: of malloc(3), the tree, and its share of the park */
 };
 
 /* Where a message belongs. */
@@ -29,7 +30,7 @@ struct place {
 
 struct park {
 	struct map_node node;
-	size_t n;
+	size_t bytes;
 };
 
 const char *const picture_topics[] = {"parks/+/machines/+/info", "parks/+/gateways/+/health",
@@ -59,29 +60,28 @@ copy_id(char to[PICTURE_ID], const char *id)
 /* ---- room -------------------------------------------------------------------------------------
  */
 
-static size_t
-count(const struct picture *p)
-{
-	return p->alarms.n + p->machines.n + p->gateways.n;
-}
-
-/* Finds it, or adds it if there is room. */
+/* Finds it, or adds it, if there is room for it and `more` bytes of text. */
 static void *
-find_or_add(struct picture *p, struct map *m, const char *key, const char *park, size_t size)
+find_or_add(struct picture *p, struct map *m, const char *key, const char *park, size_t size,
+	size_t more)
 {
-	void *thing = map_find(m, key);
-
-	if (thing)
-		return thing;
+	struct picture_thing *thing = map_find(m, key);
 	struct park *owner = map_find(&p->parks, park);
-	if (count(p) < PICTURE_MAX && !owner)
+	size_t bytes = size + strlen(key) + more + OVERHEAD, had = thing ? thing->bytes : 0;
+	size_t of_park = (owner ? owner->bytes : 0) - had + bytes, of_all = p->bytes - had + bytes;
+
+	p->full = of_park > PICTURE_PARK_BYTES || of_all > PICTURE_BYTES || p->full;
+	if (bytes > had && (of_park > PICTURE_PARK_BYTES || of_all > PICTURE_BYTES))
+		return NULL;
+	if (!owner)
 		owner = map_add(&p->parks, park, sizeof *owner);
-	if (count(p) < PICTURE_MAX && owner && owner->n < PICTURE_PARK_MAX)
-		thing = map_add(m, key, size);
-	if (thing)
-		owner->n++;
-	else
-		p->full = true;
+	if (!thing)
+		thing = owner ? map_add(m, key, size) : NULL;
+	if (!thing)
+		return NULL;
+	thing->bytes = bytes;
+	owner->bytes = of_park;
+	p->bytes = of_all;
 	return thing;
 }
 
@@ -89,9 +89,12 @@ static void
 forget(struct picture *p, struct map *m, void *thing, const char *park)
 {
 	struct park *owner = map_find(&p->parks, park);
+	size_t bytes = ((const struct picture_thing *)thing)->bytes;
 
 	map_remove(m, thing);
-	if (--owner->n == 0)
+	p->bytes -= bytes;
+	owner->bytes -= bytes;
+	if (!owner->bytes)
 		map_remove(&p->parks, owner);
 }
 
@@ -105,7 +108,7 @@ find_gateway(struct picture *p, const struct place *at)
 
 	snprintf(key, sizeof key, "%s/%s", at->park, at->id);
 	struct picture_gateway *g =
-		find_or_add(p, &p->gateways, key, at->park, sizeof(struct picture_gateway));
+		find_or_add(p, &p->gateways, key, at->park, sizeof(struct picture_gateway), 0);
 	if (g) {
 		copy_id(g->park, at->park);
 		copy_id(g->id, at->id);
@@ -197,7 +200,7 @@ take_info(struct picture *p, const struct place *at)
 	if (!notes || !is_id(class))
 		goto out;
 	struct picture_machine *m =
-		find_or_add(p, &p->machines, key, at->park, sizeof(struct picture_machine));
+		find_or_add(p, &p->machines, key, at->park, sizeof *m, strlen(notes));
 	verdict = PICTURE_FULL;
 	if (!m)
 		goto out;
@@ -286,7 +289,7 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 	if (!notes)
 		return PICTURE_INVALID;
 	struct picture_alarm *a =
-		find_or_add(p, &p->alarms, key, at->park, sizeof(struct picture_alarm));
+		find_or_add(p, &p->alarms, key, at->park, sizeof *a, strlen(notes));
 	if (!a) {
 		free(notes);
 		return PICTURE_FULL;
@@ -374,6 +377,7 @@ picture_connected(struct picture *p)
 {
 	p->connection++;
 	p->drop_ms = 0;
+	p->full = false;
 }
 
 void

@@ -15,12 +15,17 @@
 enum {
 	PICTURE_ID = 33, /* of an id, its NUL included; docs/topics.md */
 	PICTURE_CODE = 65,
-	PICTURE_PARK_MAX = 8192, /* alarms, machines and gateways of one park */
-	PICTURE_MAX = 262144     /* of all */
+	PICTURE_PARK_BYTES = 4 * 1024 * 1024, /* of memory, for one park */
+	PICTURE_BYTES = 128 * 1024 * 1024     /* for all */
+};
+
+struct picture_thing { /* what all three begin with */
+	struct map_node node;
+	size_t bytes; /* of memory */
 };
 
 struct picture_alarm {
-	struct map_node node;
+	struct picture_thing thing;
 	char park[PICTURE_ID], gateway[PICTURE_ID], code[PICTURE_CODE];
 	char machine[PICTURE_ID]; /* "": the gateway's own */
 	const char *severity;
@@ -32,13 +37,13 @@ struct picture_alarm {
 };
 
 struct picture_machine {
-	struct map_node node;
+	struct picture_thing thing;
 	char class[PICTURE_ID]; /* "": not told */
 	char *notes;            /* its titles, as above */
 };
 
 struct picture_gateway {
-	struct map_node node;
+	struct picture_thing thing;
 	char park[PICTURE_ID], id[PICTURE_ID];
 	bool told; /* its availability is known */
 	bool offline;
@@ -49,9 +54,10 @@ struct picture_gateway {
 
 struct picture { /* zeroed: empty */
 	struct map alarms, machines, gateways, parks;
+	size_t bytes;
 	unsigned connection;
 	int64_t drop_ms; /* when what this connection did not tell goes; 0: it may all stay */
-	bool full;       /* something found no room */
+	bool full;       /* something found no room since the last connection began */
 };
 
 enum picture_verdict { PICTURE_TAKEN, PICTURE_IGNORED, PICTURE_INVALID, PICTURE_FULL };

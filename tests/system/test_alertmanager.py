@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """labpulse-alertmanager: what Alertmanagers have is what the gateways say, whatever breaks."""
 import base64
+import json
 import os
 import random
 import shutil
@@ -308,7 +309,8 @@ def test_one_park_cannot_take_the_room_of_others(bed):
     am, evil, gw = bed.noting(), bed.gateway("evil"), bed.gateway()
     bridge = bed.bridge([am])
     am.wait_told("LabpulseBridgeAlive", fires=True)
-    [evil.publish(f"machines/m-{i}/info", '{"class":"other"}', wait=False) for i in range(9000)][-1].wait_for_publish(30)
+    much = json.dumps({"class": "other", "title": {"ru": "x" * 500, "en": "x" * 500}})
+    [evil.publish(f"machines/m-{i}/info", much, wait=False) for i in range(4000)][-1].wait_for_publish(30)
     am.wait_told("LabpulseBridgeFull", fires=True)
     gw.alarm("laser-1", "chiller-hot", ms())
     am.wait_told("chiller-hot", fires=True)

@@ -229,18 +229,40 @@ static void
 test_room_of_a_park(void **state)
 {
 	char topic[64];
+	enum picture_verdict verdict = PICTURE_TAKEN;
+	int n = 0;
 
 	(void)state;
-	for (int i = 0; i < PICTURE_PARK_MAX; i++) {
-		snprintf(topic, sizeof topic, "parks/p1/gateways/g%d/availability", i);
-		assert_int_equal(take(topic, "online"), PICTURE_TAKEN);
+	for (; verdict == PICTURE_TAKEN && n < PICTURE_PARK_BYTES / 100; n++) {
+		snprintf(topic, sizeof topic, "parks/p1/gateways/g%d/availability", n);
+		verdict = take(topic, "online");
 	}
-	assert_int_equal(take("parks/p1/gateways/more/availability", "online"), PICTURE_FULL);
+	assert_int_equal(verdict, PICTURE_FULL);
+	assert_in_range(n, 8000, PICTURE_PARK_BYTES / 100);
 	assert_true(picture.full);
-	assert_int_equal(take("parks/p1/gateways/g0/availability", "offline"), PICTURE_TAKEN);
+	assert_int_equal(take("parks/p1/gateways/g1/availability", "offline"), PICTURE_TAKEN);
 	assert_int_equal(take("parks/p2/gateways/more/availability", "online"), PICTURE_TAKEN);
-	assert_int_equal(take("parks/p1/gateways/g0/availability", ""), PICTURE_TAKEN);
-	assert_int_equal(take("parks/p1/gateways/more/availability", "online"), PICTURE_TAKEN);
+	assert_int_equal(take("parks/p1/gateways/g1/availability", ""), PICTURE_TAKEN);
+	assert_int_equal(take("parks/p1/gateways/gg/availability", "online"), PICTURE_TAKEN);
+}
+
+/* Its own text counts, and is given back. */
+static void
+test_room_of_texts(void **state)
+{
+	char payload[600], text[501];
+
+	(void)state;
+	memset(text, 'x', 500);
+	text[500] = '\0';
+	snprintf(payload, sizeof payload, "{\"class\":\"other\",\"title\":{\"ru\":\"%s\"}}", text);
+	take("parks/p1/machines/m1/info", "{\"class\":\"other\"}");
+	size_t before = picture.bytes;
+	take("parks/p1/machines/m1/info", payload);
+	assert_int_equal(picture.bytes, before + 500 + strlen("\"title_ru\":\"\""));
+	take("parks/p1/machines/m1/info", "");
+	assert_int_equal(picture.bytes, 0);
+	assert_int_equal(picture.parks.n, 0);
 }
 
 int
@@ -257,6 +279,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_invalid, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_texts_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_room_of_a_park, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_room_of_texts, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,8 @@ cli_exit_for(int rc)
 static void
 print_help(const struct cli_usage *usage)
 {
+	enum { LEFT = 24 };
+
 	printf("usage: %s\n\n%s\n", usage->synopsis, usage->about);
 	for (const struct cli_option *o = usage->options; o->name; o++) {
 		static const char *const values[] = {[CLI_TEXT] = " VALUE",
@@ -59,9 +61,11 @@ print_help(const struct cli_usage *usage)
 			[CLI_DURATION_MS] = " VALUE",
 			[CLI_FLAG] = "",
 			[CLI_LIST] = " VALUE..."};
-		char left[40];
-		snprintf(left, sizeof left, "%s%s", o->name, values[o->kind]);
-		printf("%s  %-24s %s\n", o == usage->options ? "\n" : "", left, o->help);
+		char left[48];
+		int n = snprintf(left, sizeof left, "%s%s", o->name, values[o->kind]);
+		const char *gap = n > LEFT ? "\n" : ""; /* a long one has a line of its own */
+		printf("%s  %-*s%s", o == usage->options ? "\n" : "", LEFT, left, gap);
+		printf("%*s%s\n", n > LEFT ? LEFT + 3 : 1, "", o->help);
 	}
 }
 

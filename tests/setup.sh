@@ -14,7 +14,7 @@ lint="clang clang-format universal-ctags"
 fuzz="$build clang libclang-rt-dev"
 bench="$test collectd-core strace valgrind"
 deb="$build debhelper dpkg-dev fakeroot lintian man-db bash-completion systemd"
-cross="$deb mmdebstrap arch-test qemu-user-static"
+cross="$deb mmdebstrap arch-test qemu-user-static mosquitto mosquitto-clients"
 boot="$deb mmdebstrap systemd-container"
 vm="$boot qemu-system-x86 qemu-utils e2fsprogs openssh-client socat python3 python3-paho-mqtt mosquitto"
 

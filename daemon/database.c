@@ -336,6 +336,8 @@ open_file(struct database *d, const struct database_plan *plan, bool *newer)
 		rc = set_up(d, plan);
 	if (rc == 0)
 		rc = number(d, "PRAGMA user_version", &version);
+	if (rc == 0 && version < 0) /* nobody ever wrote that */
+		rc = failed(d, SQLITE_CORRUPT);
 	if (rc == 0)
 		rc = check(d);
 	if (rc == 0)

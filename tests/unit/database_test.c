@@ -206,6 +206,23 @@ make_version(int version, const char *schema)
 	database_close(d);
 }
 
+/* It would be the number of a migration. */
+static void
+test_a_negative_version_is_corrupt(void **state)
+{
+	struct opened how;
+	(void)state;
+	struct database *d = database_open(dir, &plan, &how);
+	assert_non_null(d);
+	assert_int_equal(database_run(d, "PRAGMA user_version = -100000", ""), 0);
+	database_close(d);
+	d = database_open(dir, &plan, &how);
+	assert_non_null(d);
+	assert_int_equal(how.aside, ASIDE_CORRUPT);
+	assert_int_equal(count(d), 0);
+	database_close(d);
+}
+
 static void
 test_migrates(void **state)
 {
@@ -437,6 +454,7 @@ main(void)
 		TEST(test_an_empty_file_is_new),
 		TEST(test_truncated),
 		TEST(test_newer_is_set_aside),
+		TEST(test_a_negative_version_is_corrupt),
 		TEST(test_migrates),
 		TEST(test_what_cannot_be_migrated_is_set_aside),
 		TEST(test_another_schema_is_corrupt),

@@ -301,6 +301,7 @@ gateway_mail(void *arg)
 	int64_t now_us = clock_mono_us();
 	take_all_mail(g, now_us);
 	pump(g, now_us);
+	reload_tick(g);
 }
 
 void

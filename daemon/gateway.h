@@ -326,7 +326,7 @@ void service_tick(struct gateway *g, int64_t now_us); /* once a second: the stat
 /* ---- reload.c ------------------------------------------------------------------------------- */
 void reload_start(struct gateway *g);
 void reload_pollset_returned(struct gateway *g, struct pollset *set);
-void reload_tick(struct gateway *g);
+void reload_tick(struct gateway *g); /* ends one whose old sets have all come back */
 void reload_free(struct gateway *g);
 
 /* ---- control.c, metrics.c ------------------------------------------------------------------- */

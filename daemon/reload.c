@@ -405,8 +405,8 @@ reload_tick(struct gateway *g)
 	struct reload *r = g->reload;
 	if (!r || !all_ended(r))
 		return;
-	gateway_mail(g); /* what the ended buses had posted still names their units */
 	g->reload = NULL;
+	gateway_mail(g); /* what the ended buses had posted still names their units */
 	release(r);
 	if (g->reload_again) {
 		g->reload_again = false;

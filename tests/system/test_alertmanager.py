@@ -416,29 +416,28 @@ def test_systemd_is_told(bed, tmp_path):
     path = tmp_path / "notify"
     heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     heard.bind(str(path))
-    heard.settimeout(20)
+    heard.settimeout(0.1)
     am, gw = bed.noting(), bed.gateway()
     gw.alarm("laser-1", "chiller-hot", ms(5))
     bridge = bed.bridge([am], env={**os.environ, "NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "400000"})
     lines = []
 
-    def hear(wanted):
-        while not any(line.startswith(wanted) for line in lines):
+    def hear_once():
+        try:
             lines.extend(heard.recv(4096).decode().splitlines())
+        except socket.timeout:
+            return False
+        return True
+
+    def hear(wanted):
+        wait_until(lambda: hear_once() and any(line.startswith(wanted) for line in lines), 30, wanted)
 
     hear("READY=1")
     assert am.told("chiller-hot"), "READY before the first table was told"
     hear("STATUS=2 alerts fire, 0 of 0 gateways are offline; broker connected, 1 of 1 Alertmanagers take alerts")
     lines.clear()
     hear("WATCHDOG=1")
-    bridge.signal(signal.SIGSTOP)  # it hangs: from now on systemd hears nothing
-    heard.settimeout(1)
-    with pytest.raises(socket.timeout):
-        while True:
-            heard.recv(4096)
-    bridge.signal(signal.SIGCONT)
     bridge.signal(signal.SIGTERM)
-    heard.settimeout(10)
     hear("STOPPING=1")
     assert bridge.wait() == 0
 
@@ -449,6 +448,7 @@ def test_it_stops_in_time_while_the_broker_is_mute(bed):
     am.wait_told("LabpulseBridgeAlive", fires=True)
     start = time.time()
     assert bridge.stop() == 0 and time.time() - start < 5
+    assert "leaving without it" not in bridge.err()
     mute.close()
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from alertbed import TEXTS, Bed, Mute, alarm, is_firing, ms, seconds
 from conftest import BUILD, PROFILES, TOP, Broker, take_free_port, wait_until
-from fakebroker import refuse, serve
+from fakebroker import SUBACK, hang_up, hold, refuse, serve, serve_311
 
 EXAMPLE = TOP / "config" / "alertmanager" / "alertmanager.yml"
 BCRYPT = "$2b$05$Y2S9BRlDfq8lQhvNOHL0Tup9/ZVfDWXACHzyBBvhV4TJGnc0C0q.W"  # of "sesame", as `htpasswd -nbB` prints it
@@ -373,11 +373,27 @@ def test_next_broker_of_the_list(bed, spawn, tmp_path):
     gw.close()
 
 
-def test_broker_that_speaks_only_311(bed, fake_broker):
-    fake = fake_broker(refuse(0x84), serve())
+@pytest.mark.parametrize("scripts", [[refuse(0x84), serve()], [serve_311], [hang_up, serve()]], ids=["0x84", "code-1", "closed"])
+def test_broker_that_speaks_only_311(bed, fake_broker, scripts):
+    fake = fake_broker(*scripts)
     bed.bridge([bed.noting()], "--broker", fake.url)
     wait_until(lambda: len(fake.connections) > 1, what="it is asked again")
     assert [c.connect.level for c in fake.connections[:2]] == [5, 4]
+
+
+def test_subscription_is_refused(bed, fake_broker):
+    """Some brokers say so, and then the bridge would be blind."""
+    def deny(conn):
+        conn.read_connect()
+        conn.connack()
+        _, _, r = conn.packet()
+        conn.send(SUBACK, r.take(2) + b"\0" + b"\1\1\x87\1\1")
+        hold(conn, 3600)
+
+    am, fake = bed.noting(), fake_broker(deny)
+    bridge = bed.bridge([am], "--broker", fake.url, "--offline-hold", "1s")
+    wait_until(lambda: "no subscription to parks/+/gateways/+/availability; trying again" in bridge.err(), what="it says so")
+    am.wait_told("LabpulseBrokerAway", fires=True)
 
 
 # ---- how it is -----------------------------------------------------------------------------------

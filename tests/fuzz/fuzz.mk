@@ -27,6 +27,8 @@ $(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ) $(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
 
+-include $(shell find $(FUZZ) -name '*.d' 2>/dev/null)
+
 $(FUZZ)/fuzz_%: $(FUZZ)/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	$(call say,FUZZ) $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ \
 	  $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAP_$*)) $(LIBS_DAEMON) $(LIBS_COMMON)

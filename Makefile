@@ -127,7 +127,7 @@ system: all $(BUILD)/fill_backlog
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(TIMED)
 
 # Looks at single intervals, so nothing may run beside it.
-TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_replay.py
+TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_reload_load.py tests/system/test_replay.py
 
 # Most of them wait most of the time.
 PYTEST ?= -n 3
@@ -200,7 +200,7 @@ install: all ## DESTDIR and PREFIX as usual
 	install -m 644 config/profiles/*.yaml $(SHARE)/labpulse/profiles/
 	install -m 644 README.md $(wildcard docs/*.md) $(DOC)/
 	install -m 644 docs/schemas/* $(DOC)/schemas/
-	install -m 644 config/labpulse.yaml $(DOC)/examples/
+	install -m 644 config/labpulse.yaml $(wildcard config/alertmanager/*.yml) $(DOC)/examples/
 	$(foreach u,$(UNITS),sed 's|/usr/|$(PREFIX)/|' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(SHARE)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
 	install -D -m 644 cli/completion.bash $(COMPLETION)/labpulse

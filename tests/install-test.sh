@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # make install into an empty tree: everything is there, the units are sound and closed, the programs
-# hardened, manual pages true, the version is one, and what was installed runs by itself.
+# hardened, manual pages and completion true, the version is one, and what was installed runs by itself.
 set -eu
 cd "$(dirname "$0")/.."
+tests/setup.sh deb
 build=${BUILD:-build}
 root=$(mktemp -d /tmp/labpulse-install.XXXXXX)
 trap 'rm -rf "$root"' EXIT
@@ -47,6 +48,7 @@ for u in "$root"/usr/lib/systemd/system/*.service; do
 done
 tests/package/hardening.sh "$root"/usr/sbin/* "$root"/usr/bin/* || failed=1
 tests/package/man-test.sh "$root/usr" || failed=1
+tests/package/completion-test.sh "$root/usr" || failed=1
 
 packaged=$(sed -n '1s/^labpulse (\(.*\)) .*/\1/p' debian/changelog)
 case $("$root/usr/sbin/labpulsed" --version) in

@@ -7,8 +7,10 @@ import subprocess
 from conftest import DEB, UNIT, wait_until
 
 CONFIG = "/etc/labpulse/labpulse.yaml"
+BRIDGE = "labpulse-alertmanager.service"
 STATE = "/var/lib/labpulse"
 CREDENTIAL = "/etc/credstore/mqtt-password"
+BRIDGE_CREDENTIAL = "/etc/credstore/labpulse-alertmanager.mqtt-password"
 PASSWORD = "correct horse"
 USER = "demo-park"
 AVAILABILITY = "parks/demo-park/gateways/demo/availability"
@@ -113,6 +115,27 @@ def test_the_password_comes_from_the_credential_store(box):
     wait_until(lambda: read_topic(box, AVAILABILITY) == "online", what="the gateway at a broker that wants a password")
     assert PASSWORD not in box.path(f"/proc/{pid}/environ").read_text() + box.path(f"/proc/{pid}/cmdline").read_text()
     assert PASSWORD not in box.run("journalctl", "-o", "cat").stdout
+
+
+def test_the_bridge_waits_to_be_told(box):
+    assert box.run("systemctl", "is-enabled", BRIDGE, ok=1).stdout.strip() == "disabled"
+    assert box.show("ActiveState", BRIDGE) == "inactive"
+    box.run("systemctl", "start", BRIDGE, ok=1)
+    assert (box.show("ExecMainStatus", BRIDGE), box.show("NRestarts", BRIDGE)) == ("64", "0")
+
+
+def test_the_bridge_has_a_password_of_its_own(box):
+    box.run("mosquitto_passwd", "-b", "/etc/mosquitto/passwd", "alerts", PASSWORD)
+    box.run("systemctl", "reload", "mosquitto")
+    box.path("/etc/default/labpulse-alertmanager").write_text(
+        'ARGS="--broker mqtt://127.0.0.1 --user alerts --alertmanager http://127.0.0.1:9093"\n')
+    box.run("install", "-D", "-m", "600", "/dev/stdin", BRIDGE_CREDENTIAL, text=PASSWORD)
+    # It is ready when an Alertmanager was told, or after 20 s; there is none here.
+    box.run("systemctl", "start", "--no-block", BRIDGE)
+    assert box.show("WatchdogUSec", BRIDGE) == "1min"
+    wait_until(lambda: "u'alerts'" in box.path("/var/log/mosquitto/mosquitto.log").read_text(), what="the bridge at the broker")
+    box.run("systemctl", "stop", BRIDGE)
+    assert box.show("Result", BRIDGE) == "success"
 
 
 def test_reload(box):

@@ -33,9 +33,9 @@ struct park {
 	size_t bytes;
 };
 
-const char *const picture_topics[] = {"parks/+/machines/+/info", "parks/+/gateways/+/health",
+const char *const picture_topics[] = {"parks/+/gateways/+/health",
 	"parks/+/gateways/+/availability", "parks/+/gateways/+/alarm/+",
-	"parks/+/machines/+/alarm/+", NULL};
+	"parks/+/machines/+/alarm/+", "parks/+/machines/+/info", NULL};
 
 static bool
 is_id(const char *s)

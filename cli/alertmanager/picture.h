@@ -62,7 +62,8 @@ struct picture { /* zeroed: empty */
 
 enum picture_verdict { PICTURE_TAKEN, PICTURE_IGNORED, PICTURE_INVALID, PICTURE_FULL };
 
-/* The topics it lives on, NULL-ended. Information comes first, so that labels are complete. */
+/* The topics it lives on, NULL-ended: the most and the least important last, because a broker that
+ * holds more than it queues for us drops the end. */
 extern const char *const picture_topics[];
 
 /* A new connection: all retained topics come again. */

@@ -61,8 +61,9 @@ log_line(enum log_level level, const char *fmt, va_list args)
 	size_t len = (size_t)n + (size_t)m;
 	if (len > sizeof(line) - 2)
 		len = sizeof(line) - 2;
-	for (size_t i = (size_t)n; i < len; i++) /* what a peer said must not forge a line */
-		if (line[i] == '\n' || line[i] == '\r')
+	/* what a peer said must not forge a line, nor talk to the terminal */
+	for (size_t i = (size_t)n; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7F)
 			line[i] = ' ';
 	line[len++] = '\n';
 	ssize_t rc = write(STDERR_FILENO, line, len);

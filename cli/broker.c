@@ -22,6 +22,7 @@
 
 #include "cli/secret.h"
 #include "config/scalar.h"
+#include "config/secret_file.h"
 
 enum {
 	KEEPALIVE_S = 30,
@@ -108,6 +109,15 @@ below(const char *topic, const char *root)
 	return !strncmp(topic, root, n) && topic[n] == '/' ? topic + n : NULL;
 }
 
+static void
+warn_of(const char *secret)
+{
+	char says[512];
+
+	if (secret && secret_file_wrong(secret, says, sizeof says))
+		fprintf(stderr, "warning: %s\n", says);
+}
+
 static int
 check_options(struct broker_client *b, const struct broker_options *o)
 {
@@ -124,6 +134,8 @@ check_options(struct broker_client *b, const struct broker_options *o)
 			ROOT_MAX);
 	if (o->password_file && !o->user)
 		return cli_fail(CLI_USAGE, "--password-file needs --user");
+	warn_of(o->password_file);
+	warn_of(o->key_file);
 	if (!o->cert_file != !o->key_file)
 		return cli_fail(CLI_USAGE, "--cert-file and --key-file go together");
 	return CLI_FINE;

@@ -109,13 +109,16 @@ find_option(const struct cli_usage *usage, const char *arg, const char **value)
 	return NULL;
 }
 
+/* Of an option only its name is repeated: its value may be a password. */
 static int
 wrong(const char *command, const char *what, const char *arg)
 {
+	int n = (int)(arg[0] == '-' ? strcspn(arg, "=") : strlen(arg));
+
 	if (strchr(command, '/') || !strcmp(command, program_invocation_short_name))
-		return -1 - cli_fail(CLI_USAGE, "%s%s; see --help", what, arg);
-	return -1 -
-	       cli_fail(CLI_USAGE, "%s: %s%s; see labpulse %s --help", command, what, arg, command);
+		return -1 - cli_fail(CLI_USAGE, "%s%.*s; see --help", what, n, arg);
+	return -1 - cli_fail(CLI_USAGE, "%s: %s%.*s; see labpulse %s --help", command, what, n, arg,
+			    command);
 }
 
 int

@@ -117,6 +117,7 @@ read_all(struct loader *l, const struct node *root)
 	loader_brokers(l);
 	loader_listen(l);
 	check_mqtt(l, root);
+	loader_check_secrets(l, root);
 	loader_buses(l);
 	loader_machines(l);
 	loader_plugs(l);

@@ -46,6 +46,8 @@ struct loader {
 /* mqtt.c */
 void loader_brokers(struct loader *l);
 void loader_listen(struct loader *l);
+/* secret_file.c: who may read and change the files with password and key */
+void loader_check_secrets(struct loader *l, const struct node *root);
 /* bus.c */
 void loader_buses(struct loader *l);
 bool loader_device_ok(const char *device);

@@ -43,7 +43,7 @@ parse_broker(struct reader *r, const struct node *node, const char *text, struct
 		address = text + sizeof tls - 1;
 	else if (strncmp(text, plain, sizeof plain - 1) == 0)
 		address = text + sizeof plain - 1;
-	if (address && strchr(address, '@')) {
+	if (strchr(text, '@')) {
 		/* Not repeated in the message: it may hold a password. */
 		reader_error(r, node, NULL, NULL,
 			"user and password do not belong into the URL; use username and password_file");

@@ -210,8 +210,9 @@ set_credentials(struct uplink *u)
 {
 	char password[1024];
 	int rc = mqtt_password(u->mqtt, password, sizeof(password));
-	if (rc < 0)
-		log_warning("mqtt: cannot read password_file %s: %s", u->mqtt->password_file,
+	if (rc < 0) /* what is no path may be the password itself */
+		log_warning("mqtt: cannot read password_file %s: %s",
+			strchr(u->mqtt->password_file, '/') ? u->mqtt->password_file : "(no path)",
 			strerror(-rc));
 	if (rc <= 0) /* a broker may go by the certificate, or take anybody */
 		return MOSQ_ERR_SUCCESS;

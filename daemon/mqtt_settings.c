@@ -92,10 +92,9 @@ mqtt_password(const struct mqtt_config *c, char *buf, size_t size)
 	FILE *f = file ? fopen(file, "re") : NULL;
 	if (!f)
 		return c->password_file ? -errno : 0; /* the credential is optional */
-	size_t n = fread(buf, 1, size - 1, f);
+	buf[0] = '\0';
+	bool failed = !fgets(buf, (int)size, f) && ferror(f); /* a directory can be opened, too */
 	fclose(f);
-	while (n && (buf[n - 1] == '\n' || buf[n - 1] == '\r'))
-		n--;
-	buf[n] = '\0';
-	return 1;
+	buf[strcspn(buf, "\r\n")] = '\0';
+	return failed ? -EIO : 1;
 }

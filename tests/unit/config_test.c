@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "config/load.h"
@@ -112,6 +114,63 @@ everything_is_taken_over(void **state)
 	config_free(c);
 }
 
+/* The one warning about a password_file; NULL: there is none. */
+static const char *
+password_warning(const char *file)
+{
+	static char line[512];
+	char text[512];
+	struct problems problems = {0};
+	int len = snprintf(text, sizeof text,
+		"park: p\nmqtt: {brokers: [mqtt://h], password_file: \"%s\"}\n"
+		"buses: []\nmachines: []\n",
+		file);
+	config_free(config_load_text("x.yaml", text, (size_t)len, "config/profiles", &problems));
+	const char *found = NULL;
+	for (size_t i = 0; i < problems.n; i++)
+		if (!problems.list[i].is_error) {
+			problem_format(&problems.list[i], line, sizeof line);
+			found = line;
+		}
+	problems_free(&problems);
+	return found;
+}
+
+static void
+who_may_read_the_password(void **state)
+{
+	static const struct {
+		mode_t mode;
+		const char *says;
+	} modes[] = {{0600, NULL}, {0640, NULL}, {0400, NULL}, {0440, NULL},
+		{0644, "can be read by everybody (mode 0644)"}, {0604, "read by everybody"},
+		{0660, "can be changed by others (mode 0660)"}, {0602, "changed by others"},
+		{0641, "read by everybody"}};
+	char file[] = "/tmp/config_test.XXXXXX";
+	int fd = mkstemp(file);
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		assert_int_equal(fchmod(fd, modes[i].mode), 0);
+		const char *says = password_warning(file);
+		if (!modes[i].says) {
+			assert_null(says);
+			continue;
+		}
+		assert_non_null(says);
+		assert_non_null(strstr(says, modes[i].says));
+		assert_non_null(strstr(says, "x.yaml:2:44: warning: mqtt.password_file: /tmp/"));
+		assert_non_null(strstr(
+			says, "chmod 640 and a group of its readers only, such as root:labpulse"));
+	}
+	close(fd);
+	unlink(file);
+	assert_non_null(strstr(password_warning(file), "No such file"));
+	assert_non_null(strstr(password_warning("/tmp"), "is not a file"));
+	assert_non_null(strstr(password_warning("Hunter2"), "the path of a file"));
+	assert_null(strstr(password_warning("Hunter2"), "Hunter2"));
+}
+
 struct mistake {
 	int line, column;
 	const char *says;
@@ -123,6 +182,9 @@ static const struct mistake mistakes[] = {
 	{1, 7, "is not an id", "park: Ryazan\nmqtt: {brokers: [mqtt://h]}\nmachines: []\n"},
 	{1, 1, "did you mean \"park\"", "parc: p\nmqtt: {brokers: [mqtt://h]}\nmachines: []\n"},
 	{2, 18, "username and password_file", "park: p\nmqtt: {brokers: [\"mqtt://u:p@h\"]}\n"},
+	{2, 18, "username and password_file", "park: p\nmqtt: {brokers: [\"tcp://u:p@h\"]}\n"},
+	{2, 29, "unknown key \"password\"; known are brokers, username, password_file",
+		"park: p\nmqtt: {brokers: [mqtt://h], password: p}\n"},
 	{2, 18, "is not mqtt://", "park: p\nmqtt: {brokers: [http://h]}\n"},
 	{2, 18, "is not mqtt://", "park: p\nmqtt: {brokers: [\"mqtt://h:99999\"]}\n"},
 	{2, 37, "1 to 65535", "park: p\nmqtt: {brokers: [mqtt://h], window: 0}\n"},
@@ -396,6 +458,7 @@ main(void)
 		cmocka_unit_test(defaults_are_filled_in),
 		cmocka_unit_test(everything_is_taken_over),
 		cmocka_unit_test(mistakes_are_told_at_their_place),
+		cmocka_unit_test(who_may_read_the_password),
 		cmocka_unit_test(usb_machines_have_their_drivers_points),
 		cmocka_unit_test(rules_are_kept_as_written),
 		cmocka_unit_test(an_alarm_of_a_source_with_an_underscore_can_be_changed),

@@ -26,13 +26,18 @@ PROGRAMS = {"gadget.py": "/usr/local/sbin/vm-gadget", "hang.py": "/usr/local/sbi
 
 
 class Figures:
-    """What was measured, name -> numbers; figures.py makes a table of it."""
+    """What was measured, name -> numbers; figures.py makes a table of it. With VM_KEEP what this
+    run does not measure stays as it was."""
 
     def __init__(self, path):
-        self.path, self.values = path, {}
+        self.path, self.fresh = path, set()
+        self.values = json.loads(path.read_text()) if KEEP and path.exists() else {}
 
     def add(self, name, value):
-        self.values.setdefault(name, []).append(round(value, 3))
+        if name not in self.fresh:
+            self.values[name] = []
+            self.fresh.add(name)
+        self.values[name].append(round(value, 3))
         self.path.write_text(json.dumps(self.values, indent=1))
 
 
@@ -47,7 +52,7 @@ def machine():
     """The disk, without power."""
     folder = VM / "runs"
     machine = Machine(VM / "image", folder)
-    if not (KEEP and machine.has_snapshots("bare", "installed")):
+    if not (KEEP and machine.fits_its_image() and machine.has_snapshots("bare", "installed")):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         machine.create_disk()
@@ -78,6 +83,7 @@ def snapshots(machine, figures, tmp_path_factory):
         gateway.systemctl("stop")
         gateway.configure()
         gateway.allow_clock()
+        gateway.run("sync")  # a boot from the disk alone finds all of it
         machine.save("installed")
     finally:
         gateway.tear_down()

@@ -17,7 +17,7 @@ ROWS = (
     ("restore_s", "the same from a snapshot", "s"),
     ("ready_s", "start of the unit to READY", "s"),
     ("rss_mb", "resident memory of the daemon, three machines", "MB"),
-    ("plug_laser_s", "USB adapter plugged in, to a true reading at the subscriber", "s"),
+    ("plug_laser_s", "USB adapter plugged in, to the source known as good", "s"),
     ("plug_printer_s", "printer plugged in, to the same", "s"),
     ("plug_charger_s", "charger plugged in, to the same", "s"),
     ("oom_back_s", "killed for its memory, to the job known again", "s"),
@@ -40,16 +40,17 @@ def text(values, unit):
     return f"{middle} {unit}".strip() + spread
 
 
-def table(figures):
-    lines = [f"Measured on {date.today()}:", "", "| | |", "|---|---|"]
+def table(figures, measured):
+    lines = [f"Measured on {measured}:", "", "| | |", "|---|---|"]
     return "\n".join(lines + [f"| {title} | {text(figures[name], unit)} |" for name, title, unit in ROWS if name in figures])
 
 
 def main():
-    figures, page = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    source, page = Path(sys.argv[1]), Path(sys.argv[2])
+    measured = date.fromtimestamp(source.stat().st_mtime)
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{table(json.loads(source.read_text()), measured)}\n{END}{after}")
 
 
 main()

@@ -11,10 +11,10 @@ All of that is outside, so that a power cut takes the gateway only:
 import copy
 import importlib.util
 import json
-import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import machine as machines
@@ -57,7 +57,7 @@ CONFIG = {
                       "interval": "500ms", "timeout": "500ms"}],
          "usage": [{"activity": "busy", "point": "meter.power_w", "above": 120, "below": 80, "for": "1s"},
                    {"activity": "idle", "point": "meter.power_w", "above": 8}, {"activity": "off"}],
-         "alarms": [{"code": "hot", "point": "meter.power_w", "above": 400, "severity": "error", "text": {"en": "Hot"}}]},
+         "alarms": [{"code": "hot", "point": "meter.power_w", "above": 400, "severity": "warning", "text": {"en": "Hot"}}]},
         {"id": "printer", "class": "3d-printer", "job": SHORT,
          "sources": [{"id": "board", "driver": "marlin", "device": "usb:2c99:0002:CZPX1234", "baud": 115200,
                       "interval": "1s", "on_open": "safe"}]},
@@ -215,10 +215,14 @@ class Gateway:
     # ---- cables ----
 
     def plug(self, name):
+        """Returns when that was, ms of the gateway's clock, and its node outside (gadgets)."""
         if name == "laser":
+            now = time.time() + self.machine.clock_off_s()
             self.machine.plug_meter()
-        else:
-            self.systemctl("start", f"gadget@{name}")
+            return int(now * 1000), None
+        note = self.sh('systemctl start "gadget@$1"; until [ -e "/run/gadget/$1" ]; do sleep 0.05; done; '
+                       'cat "/run/gadget/$1"', name, timeout=30).out.split()
+        return int(note[0]), note[1]
 
     def unplug(self, name):
         if name == "laser":

@@ -146,10 +146,11 @@ class Machine:
         """A snapshot to start(load=…) from, of memory and disk."""
         self._hmp(f"savevm {name}")
 
+    def fits_its_image(self):
+        """Whether the disk is there, and an overlay of this image."""
+        return self.disk.exists() and self.disk.stat().st_mtime > (self.image / "stamp").stat().st_mtime
+
     def has_snapshots(self, *names):
-        """Whether the disk is there, with these."""
-        if not self.disk.exists():
-            return False
         listed = subprocess.run(["qemu-img", "snapshot", "-l", self.disk], capture_output=True, text=True, check=True).stdout
         return {line.split()[1] for line in listed.splitlines()[2:]} >= set(names)
 

@@ -44,6 +44,9 @@ def create(name):
     subprocess.run(["modprobe", "dummy_hcd", f"num={len(GADGETS)}"], check=True)
     top = CONFIGFS / name
     function = top / "functions" / f"{kind}.{name}"
+    link = top / "configs/c.1" / function.name
+    if link.is_symlink():
+        return top, function  # plugged in before
     for folder in (top / "strings/0x409", top / "configs/c.1", function):
         folder.mkdir(parents=True, exist_ok=True)
     values = {"idVendor": f"{vendor:#06x}", "idProduct": f"{product:#06x}", "strings/0x409/serialnumber": serial,
@@ -53,9 +56,7 @@ def create(name):
     if kind == "hid":
         for key, value in {"protocol": "0", "subclass": "0", "report_length": str(REPORT), "report_desc": DESCRIPTOR}.items():
             write(function / key, value)
-    link = top / "configs/c.1" / function.name
-    if not link.is_symlink():
-        link.symlink_to(function)
+    link.symlink_to(function)
     return top, function
 
 
@@ -122,17 +123,17 @@ def main():
     controller, kind = GADGETS[name][:2]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     top, function = create(name)
-    udc = top / "UDC"
+    udc, note = top / "UDC", Path("/run/gadget") / name
     try:
         plugged = time.time()
         write(udc, f"dummy_udc.{controller}\n")
         node, path = open_node(function)
-        note = Path("/run/gadget")
-        note.mkdir(exist_ok=True)
-        write(note / f"{name}.new", f"{plugged * 1000:.0f} {path}\n")
-        (note / f"{name}.new").rename(note / name)
+        note.parent.mkdir(exist_ok=True)
+        write(note.with_suffix(".new"), f"{plugged * 1000:.0f} {path}\n")
+        note.with_suffix(".new").rename(note)
         carry(node, open_port(name), REPORT if kind == "hid" else 0)
     finally:
+        note.unlink(missing_ok=True)
         write(udc, "\n")
 
 

@@ -3,6 +3,7 @@
 import http.server
 import json
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -158,7 +159,7 @@ class Bed:
 
     def __init__(self, spawn, folder, broker):
         self.spawn, self.folder, self.broker = spawn, folder, broker
-        self.opened, self.bridges, self.managers = [], 0, 0
+        self.opened, self.bridges, self.managers = [], [], 0
 
     def gateway(self, *names):
         self.opened.append(Gateway(self.broker.port, *names))
@@ -177,12 +178,14 @@ class Bed:
         return [BUILD / "labpulse-alertmanager", *broker, "--alertmanager", *[m.url for m in managers], *options]
 
     def bridge(self, managers, *options, env=None) -> Process:
-        self.bridges += 1
-        return self.spawn(f"bridge{self.bridges}", self.argv(managers, *options), env)
+        self.bridges.append(self.spawn(f"bridge{len(self.bridges) + 1}", self.argv(managers, *options), env))
+        return self.bridges[-1]
 
     def close(self):
+        codes = [bridge.stop() for bridge in self.bridges]
         for thing in self.opened:
             thing.close()
+        assert set(codes) <= {0, -signal.SIGKILL}, codes
 
 
 class Mute:

@@ -81,6 +81,7 @@ board_take(void *board, const char *topic, const char *payload, size_t len)
 	char copy[256], *levels[7];
 
 	snprintf(copy, sizeof copy, "%s", topic);
+	doc_plain(copy);
 	size_t n = split(copy, levels, 7);
 	if (n < 5)
 		return;
@@ -356,6 +357,16 @@ board_next_alarm(const struct board *b, const struct board_entry **place, const 
 /* ---- JSON --------------------------------------------------------------------------------------
  */
 
+/* `before`: the comma, or what opens the object. */
+static void
+put_text(const char *before, const char *key, const char *text)
+{
+	char *quoted = doc_quote(text);
+
+	printf("%s\"%s\":%s", before, key, quoted ? quoted : "\"\"");
+	free(quoted);
+}
+
 static void
 put_doc(const char *key, const struct doc *d)
 {
@@ -371,10 +382,13 @@ put_alarms(const struct row *r)
 	printf(",\"alarms\":[");
 	for (size_t i = 0; i < r->n_alarms; i++) {
 		char *text = r->alarms[i].doc ? doc_print(r->alarms[i].doc) : NULL;
-		if (text)
-			printf("%s%s", i ? "," : "", text);
-		else
-			printf("%s{\"code\":\"%s\"}", i ? "," : "", r->alarms[i].code);
+		printf("%s", i ? "," : "");
+		if (text) {
+			printf("%s", text);
+		} else {
+			put_text("{", "code", r->alarms[i].code);
+			printf("}");
+		}
 		free(text);
 	}
 	printf("]");
@@ -387,8 +401,9 @@ put_job(const struct row *r)
 		printf(",\"job\":null");
 		return;
 	}
-	printf(",\"job\":{\"id\":\"%s\",\"started\":%lld,\"progress\":", r->job,
-		(long long)words_job_start(r->job));
+	printf(",\"job\":");
+	put_text("{", "id", r->job);
+	printf(",\"started\":%lld,\"progress\":", (long long)words_job_start(r->job));
 	if (r->progress < 0)
 		printf("null}");
 	else
@@ -398,8 +413,11 @@ put_job(const struct row *r)
 static void
 put_row(const struct row *r)
 {
-	printf("{\"park\":\"%s\",\"machine\":\"%s\",\"class\":\"%s\",\"state\":\"%s\",\"activity\":\"%s\"",
-		r->park, r->machine, r->class, r->state, r->activity);
+	put_text("{", "park", r->park);
+	put_text(",", "machine", r->machine);
+	put_text(",", "class", r->class);
+	put_text(",", "state", r->state);
+	put_text(",", "activity", r->activity);
 	put_doc("title", r->title);
 	put_job(r);
 	put_alarms(r);

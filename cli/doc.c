@@ -21,10 +21,72 @@ doc(const json_t *j)
 	return (const struct doc *)j;
 }
 
+/* ---- what others wrote must not talk to the terminal ------------------------------------------
+ */
+
+void
+doc_plain(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7F)
+			*c = ' ';
+		else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) /* U+0080 to U+009F */
+			c[0] = c[1] = ' ';
+	}
+}
+
+/* An escape in a JSON string whose character is a control. `at`: behind the backslash. */
+static void
+blank_escape(char *at, const char *end)
+{
+	char digits[5] = "";
+	char *rest = digits;
+
+	if (strchr("bfnrt", *at)) {
+		at[-1] = at[0] = ' ';
+		return;
+	}
+	if (*at != 'u' || end - at < 5)
+		return;
+	memcpy(digits, at + 1, 4);
+	unsigned long c = strtoul(digits, &rest, 16);
+	if (rest == digits + 4 && (c < ' ' || (c >= 0x7F && c < 0xA0)))
+		memcpy(at + 1, "0020", 4);
+}
+
+/* In JSON a control can only be an escape, U+007F or U+0080 to U+009F; between strings a line end
+ * is as good as a blank. */
+static void
+blank_controls(char *text, size_t len)
+{
+	for (char *c = text, *end = text + len; c < end; c++)
+		if (*c == '\\' && c + 1 < end)
+			blank_escape(++c, end);
+	doc_plain(text);
+}
+
 struct doc *
 doc_parse(const char *text, size_t len)
 {
-	return (struct doc *)json_loadb(text, len, JSON_DECODE_ANY, NULL);
+	char *copy = memchr(text, '\0', len) ? NULL : strndup(text, len);
+	json_t *root = NULL;
+
+	if (copy) {
+		blank_controls(copy, len);
+		root = json_loadb(copy, len, JSON_DECODE_ANY, NULL);
+	}
+	free(copy);
+	return (struct doc *)root;
+}
+
+char *
+doc_quote(const char *text)
+{
+	json_t *j = json_string(text);
+	char *quoted = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
+
+	json_decref(j);
+	return quoted ? quoted : strdup("\"\"");
 }
 
 void

@@ -12,7 +12,12 @@
 
 struct doc;
 
-struct doc *doc_parse(const char *text, size_t len); /* NULL: no JSON */
+/* NULL: no JSON. Control characters in its texts become blanks: they come from machines and other
+ * people, and go to a terminal. */
+struct doc *doc_parse(const char *text, size_t len);
+void doc_plain(char *text); /* the same for any text, in place */
+/* A text as JSON, quotes and all; to be freed. "" if it is not UTF-8. */
+char *doc_quote(const char *text);
 void doc_free(struct doc *d);
 /* Of an object; borrowed, like everything below. */
 const struct doc *doc_get(const struct doc *d, const char *key);

@@ -259,6 +259,8 @@ events_take(void *events, const char *topic, const char *payload, size_t len)
 	struct doc *d = is_job || is_event || is_alarm ? doc_parse(payload, len) : NULL;
 	if (!d)
 		return;
+	doc_plain(e.park);
+	doc_plain(e.id);
 	e.of_gateway = !strcmp(kind, "gateways");
 	e.at_ms = doc_int(d, "ts", 0);
 	if (is_job)
@@ -277,6 +279,7 @@ void
 events_print_json(const struct events *all)
 {
 	char buf[2048];
+	bool any = false;
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct event *e = &all->list[i];
@@ -289,7 +292,9 @@ events_print_json(const struct events *all)
 		json_put_string(&j, "type", e->type);
 		json_put_string(&j, "text", e->text);
 		json_close(&j, '}');
-		if (json_end(&j))
-			printf("%s%s", i ? "," : "", buf);
+		if (!json_end(&j))
+			continue;
+		printf("%s%s", any ? "," : "", buf);
+		any = true;
 	}
 }

@@ -20,9 +20,8 @@
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 
+#include "cli/broker_url.h"
 #include "cli/secret.h"
-#include "config/scalar.h"
-#include "config/secret_file.h"
 
 enum {
 	KEEPALIVE_S = 30,
@@ -41,9 +40,7 @@ enum {
 static const char DEFAULT_ROOT[] = "parks";
 
 struct address {
-	char host[256];
-	int port;
-	bool tls;
+	struct broker_url url;
 	bool old; /* 3.1.1 is tried next */
 };
 
@@ -69,37 +66,6 @@ struct broker_client {
 /* ---- the command line -------------------------------------------------------------------------
  */
 
-static int
-parse_url(const char *url, struct address *a)
-{
-	const char *rest = strstr(url, "://");
-	int64_t port;
-
-	a->tls = !strncmp(url, "mqtts://", 8);
-	if (!rest || (!a->tls && strncmp(url, "mqtt://", 7) != 0))
-		return cli_fail(CLI_USAGE, "--broker: mqtt://HOST[:PORT] or mqtts://HOST[:PORT]");
-	rest += 3;
-	if (strchr(rest, '@')) /* everybody sees the arguments of a process */
-		return cli_fail(CLI_USAGE,
-			"--broker: no user or password in the URL; use --user and "
-			"--password-file");
-	a->port = a->tls ? 8883 : 1883;
-	snprintf(a->host, sizeof a->host, "%s", rest);
-	a->host[strcspn(a->host, "/")] = '\0';
-	char *bracket = strchr(a->host, ']'), *colon = strrchr(a->host, ':');
-	if (colon && colon > bracket) {
-		if (!scalar_int(colon + 1, &port) || port < 1 || port > 65535)
-			return cli_fail(CLI_USAGE, "--broker: a port is a number from 1 to 65535");
-		a->port = (int)port;
-		*colon = '\0';
-	}
-	if (a->host[0] == '[' && bracket) {
-		*bracket = '\0';
-		memmove(a->host, a->host + 1, strlen(a->host));
-	}
-	return a->host[0] ? CLI_FINE : cli_fail(CLI_USAGE, "--broker: a host is missing");
-}
-
 /* Everything behind the root, its slash included; NULL: another root. */
 static const char *
 below(const char *topic, const char *root)
@@ -107,15 +73,6 @@ below(const char *topic, const char *root)
 	size_t n = strlen(root);
 
 	return !strncmp(topic, root, n) && topic[n] == '/' ? topic + n : NULL;
-}
-
-static void
-warn_of(const char *secret)
-{
-	char says[512];
-
-	if (secret && secret_file_wrong(secret, says, sizeof says))
-		fprintf(stderr, "warning: %s\n", says);
 }
 
 static int
@@ -126,7 +83,7 @@ check_options(struct broker_client *b, const struct broker_options *o)
 	if (!o->urls.n)
 		return cli_fail(CLI_USAGE, "--broker URL is needed");
 	for (size_t i = 0; i < o->urls.n && code == CLI_FINE; i++)
-		code = parse_url(o->urls.items[i], &b->addresses[i]);
+		code = broker_url_parse(o->urls.items[i], &b->addresses[i].url);
 	if (code != CLI_FINE)
 		return code;
 	if (strpbrk(b->root, "+#") || !b->root[0] || strlen(b->root) > ROOT_MAX)
@@ -134,8 +91,8 @@ check_options(struct broker_client *b, const struct broker_options *o)
 			ROOT_MAX);
 	if (o->password_file && !o->user)
 		return cli_fail(CLI_USAGE, "--password-file needs --user");
-	warn_of(o->password_file);
-	warn_of(o->key_file);
+	secret_warn(o->password_file);
+	secret_warn(o->key_file);
 	if (!o->cert_file != !o->key_file)
 		return cli_fail(CLI_USAGE, "--cert-file and --key-file go together");
 	return CLI_FINE;
@@ -271,7 +228,7 @@ set_up(struct broker_client *b, const struct address *a)
 	mosquitto_subscribe_callback_set(b->mosq, on_subscribe);
 	mosquitto_message_callback_set(b->mosq, on_message);
 	int code = use_password(b);
-	return code == CLI_FINE && a->tls ? use_tls(b) : code;
+	return code == CLI_FINE && a->url.tls ? use_tls(b) : code;
 }
 
 /* connect(2) has no time-out of its own; a signal to this thread ends it with EINTR. */
@@ -293,8 +250,8 @@ connect_bounded(struct broker_client *b, const struct address *a)
 	bool timed = timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0;
 	if (timed)
 		timer_settime(timer, 0, &its, NULL);
-	int rc =
-		mosquitto_connect_bind_v5(b->mosq, a->host, a->port, KEEPALIVE_S, NULL, properties);
+	int rc = mosquitto_connect_bind_v5(
+		b->mosq, a->url.host, a->url.port, KEEPALIVE_S, NULL, properties);
 	int saved = errno == EINTR ? ETIMEDOUT : errno;
 	if (timed)
 		timer_delete(timer);

@@ -3,9 +3,13 @@
 #include "cli/secret.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cli/cli.h"
+#include "config/secret_file.h"
 
 int
 secret_read(const char *file, const char *credential, char buf[SECRET_SIZE])
@@ -25,4 +29,13 @@ secret_read(const char *file, const char *credential, char buf[SECRET_SIZE])
 	fclose(in);
 	buf[strcspn(buf, "\r\n")] = '\0';
 	return failed ? -EIO : 1;
+}
+
+void
+secret_warn(const char *file)
+{
+	char says[512];
+
+	if (file && secret_file_wrong(file, says, sizeof says))
+		cli_fail(CLI_FINE, "warning: %s", says);
 }

@@ -3,7 +3,6 @@
 #ifndef CLI_SECRET_H
 #define CLI_SECRET_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum { SECRET_SIZE = 1024 };
@@ -12,5 +11,7 @@ enum { SECRET_SIZE = 1024 };
  * (systemd.exec(5), LoadCredential; NULL: none). 1: buf holds it; 0: there is none;
  * -errno: the file cannot be read. Any thread. */
 int secret_read(const char *file, const char *credential, char buf[SECRET_SIZE]);
+/* Says on stderr if others can read or replace it. NULL: nothing to say. */
+void secret_warn(const char *file);
 
 #endif

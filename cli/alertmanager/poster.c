@@ -50,6 +50,7 @@ check_options(const struct poster_options *o)
 	if (o->password_file && !o->user)
 		return cli_fail(
 			CLI_USAGE, "--alertmanager-password-file needs --alertmanager-user");
+	secret_warn(o->password_file);
 	return CLI_FINE;
 }
 

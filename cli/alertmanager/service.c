@@ -45,8 +45,8 @@ service_log(enum service_level level, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	for (char *p = text; *p; p++) /* what a peer said must not forge a line */
-		if (*p == '\n' || *p == '\r')
+	for (char *p = text; *p; p++) /* what a peer said: no forged line, no word to a terminal */
+		if ((unsigned char)*p < ' ' || *p == 0x7F)
 			*p = ' ';
 	/* set by systemd when stderr goes to the journal, systemd.exec(5) */
 	if (getenv("JOURNAL_STREAM"))

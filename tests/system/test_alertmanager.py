@@ -348,6 +348,7 @@ def test_tls_and_passwords(bed, spawn, tmp_path, certificates):
         context=ssl.create_default_context(cafile=certificates / "ca.pem")))
     opener.addheaders = [("Authorization", "Basic " + base64.b64encode(b"bridge:sesame").decode())]
     wait_until(lambda: "hot" in am.alerts(opener.open), 30, "the alert comes through TLS")
+    assert bridge.err().count(f"{secret} can be read by everybody") == 2
     everything = bridge.err() + Path(f"/proc/{bridge.pid}/cmdline").read_text()
     assert "sesame" not in everything and wrong not in everything
 

@@ -13,6 +13,8 @@ FUZZ_LIBS := $(FUZZ)/libdaemon.a $(FUZZ)/libcli.a $(FUZZ)/libconfig.a $(FUZZ)/li
 # What a target answers instead of the real thing (ld --wrap), or only looks at.
 FUZZ_WORLD := spool_post uplink_send uplink_flush uplink_subscribe uplink_unsubscribe
 FUZZ_WRAP_inbound := $(FUZZ_WORLD)
+FUZZ_WRAP_modbus := link_mono_us link_poll link_port_open link_port_close read write recv send socket \
+                    connect setsockopt
 FUZZ_WRAP_kept := $(FUZZ_WORLD)
 FUZZ_WRAP_control := $(FUZZ_WORLD) poller_run_job
 comma := ,
@@ -41,7 +43,7 @@ fuzz: ## each fuzz target in tests/fuzz for FUZZ_SECONDS=60; a finding fails and
 	@$(MAKE) --no-print-directory $(FUZZ_NAMES:%=fuzz-%)
 $(FUZZ_NAMES:%=fuzz-%): fuzz-%: $(FUZZ)/fuzz_%
 	@mkdir -p $(FUZZ)/corpus/$* tests/fuzz/corpus/$*
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 -print_final_stats=0 \
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=10000 -timeout=10 -print_final_stats=0 \
 	  -artifact_prefix=$(FUZZ)/$*- $(FUZZ)/corpus/$* tests/fuzz/corpus/$*
 fuzz-seeds: fuzz-build ## all kept inputs through all fuzz targets, once
 	@set -e; for name in $(FUZZ_NAMES); do \

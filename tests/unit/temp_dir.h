@@ -28,7 +28,8 @@ static int
 temp_setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/labpulse-test-XXXXXX");
+	const char *top = getenv("TMPDIR");
+	snprintf(dir, sizeof(dir), "%s/labpulse-test-XXXXXX", top ? top : "/tmp");
 	return mkdtemp(dir) ? 0 : -1;
 }
 

@@ -36,7 +36,7 @@ await() { # what, command...
 
 # Takes the place of the shell that it is called in, so that signals reach the program.
 program() { # name, arguments...
-	exec "${qemu[@]}" "$here/tree/usr/$@"
+	exec "${qemu[@]}" "$here/tree/usr/$1" "${@:2}"
 }
 
 telemetry() { # machine

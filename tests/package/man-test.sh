@@ -25,7 +25,7 @@ options() { # page, command...
 	"$@" --help >"$here/help"
 	[ -s "$here/help" ] || bad "$* --help says nothing"
 	for option in $(sed -nE 's/^  (-[a-z], )?(-[-a-z]+).*/\1 \2/p' "$here/help" | tr -d ','); do
-		grep -qE "(\.|\b)Fl ${option#-}( |$)" "$page" || bad "${page##*/} has no $option of ${*##*/}"
+		grep -qE "(\.|\b)Fl ${option#-}( |$)" "$page" || bad "${page##*/} has no $option of $*"
 	done
 }
 

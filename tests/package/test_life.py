@@ -79,7 +79,7 @@ def test_without_configuration_it_says_what_it_needs(box):
     assert (box.show("ExecMainStatus"), box.show("NRestarts")) == ("78", "0")
     status = box.run("systemctl", "status", UNIT, ok=3).stdout
     said = [line for line in status.splitlines() if line.strip().startswith("Status:")]
-    assert said and CONFIG in said[0], status
+    assert said and f"needs a configuration: write {CONFIG}" in said[0] and "systemctl restart labpulsed" in said[0], status
 
 
 def test_the_directories_are_there_and_no_configuration(box):

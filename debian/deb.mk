@@ -26,7 +26,7 @@ deb-tree:
 .PHONY: deb-native
 deb-native: deb-tree
 	@tests/setup.sh deb
-	cd $(DEB_TREE) && DEB_BUILD_OPTIONS='nocheck parallel=2' dpkg-buildpackage -us -uc -b
+	cd $(DEB_TREE) && DEB_BUILD_OPTIONS='nocheck parallel=2' dpkg-buildpackage -us -uc -b -Pnocheck
 	@rm -rf $(DEB_TREE)
 
 .PHONY: deb-cross

@@ -233,7 +233,7 @@ number(struct database *d, const char *sql, int64_t *out)
 		rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*out = sqlite3_column_int64(stmt, 0);
-	int e = failed(d, rc);
+	int e = failed_schema(d, rc);
 	sqlite3_finalize(stmt);
 	return e;
 }
@@ -260,7 +260,7 @@ set_up(struct database *d, const struct database_plan *plan)
 		"PRAGMA wal_autocheckpoint = %lld; PRAGMA temp_store = MEMORY;"
 		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF",
 		PAGE, plan->full ? "FULL" : "NORMAL", (long long)wal, (long long)(wal / 2 / PAGE));
-	int rc = execute(d, sql);
+	int rc = failed_schema(d, sqlite3_exec(d->db, sql, NULL, NULL, NULL));
 	if (rc == 0)
 		database_limit(d, plan->max_bytes);
 	return rc;

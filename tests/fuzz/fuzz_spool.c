@@ -233,15 +233,17 @@ check_names(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct opened how;
+	struct opened one, other;
 
 	if (!good[0])
 		make_good_files();
 	write_patched(data, size);
 	for (int turn = 0; turn < 2; turn++) { /* once more as it was left */
-		struct store *s = store_open(folder, "boot-1", &how);
-		struct backlog *b = backlog_open(folder, "boot-1", MAX_BYTES, &how);
+		struct store *s = store_open(folder, "boot-1", &one);
+		struct backlog *b = backlog_open(folder, "boot-1", MAX_BYTES, &other);
 
+		if (!s || !b)
+			fprintf(stderr, "%s%s\n", one.error, other.error);
 		assert(s && b); /* nothing but the files is wrong */
 		use_store(s);
 		use_backlog(b);

@@ -206,6 +206,25 @@ make_version(int version, const char *schema)
 	database_close(d);
 }
 
+/* SQLite calls that a mere error: "unsupported file format". */
+static void
+test_a_damaged_header_is_corrupt(void **state)
+{
+	struct opened how;
+	(void)state;
+	begin_with(3);
+	FILE *f = fopen(in_dir("x.db"), "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 44, SEEK_SET), 0); /* schema format number, fileformat2.html */
+	assert_int_equal(fwrite("////", 1, 4, f), 4);
+	fclose(f);
+	struct database *d = database_open(dir, &plan, &how);
+	assert_non_null(d);
+	assert_int_equal(how.aside, ASIDE_CORRUPT);
+	assert_int_equal(count(d), 0);
+	database_close(d);
+}
+
 /* It would be the number of a migration. */
 static void
 test_a_negative_version_is_corrupt(void **state)
@@ -455,6 +474,7 @@ main(void)
 		TEST(test_truncated),
 		TEST(test_newer_is_set_aside),
 		TEST(test_a_negative_version_is_corrupt),
+		TEST(test_a_damaged_header_is_corrupt),
 		TEST(test_migrates),
 		TEST(test_what_cannot_be_migrated_is_set_aside),
 		TEST(test_another_schema_is_corrupt),

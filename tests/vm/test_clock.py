@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A gateway without a battery clock: it boots hours behind, is set while it runs, and set again."""
+import re
 import time
 
 import pytest
@@ -35,6 +36,12 @@ def set_clock(gateway, off_s=0):
     return gateway.wait("gateways/gw1/event", lambda e: e["type"] == "clock", mark)
 
 
+def waiting(gateway):
+    """How many records wait for the broker, as the status says it."""
+    says = re.search(r"(\d+) records? waits?", gateway.show("StatusText"))
+    return int(says[1]) if says else 0
+
+
 def test_the_first_time(behind, figures):
     """What was told as unsynced is told right afterwards, and what waited goes out right."""
     began = time.time()
@@ -43,11 +50,12 @@ def test_the_first_time(behind, figures):
     assert started["clock"] == "unsynced" and is_now(started["started"] + BEHIND_S * 1000, began, 6), started
     behind.run("tc", "qdisc", "add", "dev", "eth0", "root", "netem", "loss", "100%")
     waits = time.time()
-    wait_until(lambda: "no broker" in behind.show("StatusText"), 60, "the gateway is alone")
+    wait_until(lambda: waiting(behind) > 10, 60, "readings wait")
     mark = behind.mark()
     behind.machine.set_clock()
     behind.allow_clock()
-    wait_until(lambda: behind.read("/proc/uptime") and time.time() > waits + 12, 30, "readings on both sides of the step")
+    before = waiting(behind)
+    wait_until(lambda: waiting(behind) > before + 10, 60, "readings on both sides of the step")
     behind.run("tc", "qdisc", "del", "dev", "eth0", "root")
     event = behind.wait("gateways/gw1/event", lambda e: e["type"] == "clock", mark, 60)
     assert abs(event["step_ms"] - BEHIND_S * 1000) < NEAR_S * 1000 and event["clock"] == "synced", event
@@ -56,7 +64,7 @@ def test_the_first_time(behind, figures):
     assert_nothing_lost(behind)
     records = [r for m in behind.sub.find("machines/laser/history", since=mark) for r in m.json["records"]]
     healed = time.time()
-    assert all(waits - 15 < r["ts"] / 1000 < healed for r in records), [r["ts"] for r in records]
+    assert all(waits - 5 < r["ts"] / 1000 < healed for r in records), [r["ts"] for r in records]
     assert {r["clock"] for r in records} == {"synced"}
     state = behind.wait("machines/laser/state", lambda s: s["clock"] == "synced", mark)
     assert is_now(state["since"], began, 6)

@@ -253,13 +253,14 @@ on_ack(struct gateway *g, const struct uplink_event *e)
 	const char *epoch = json_string_value(json_object_get(root, "epoch"));
 	json_t *upto = json_object_get(root, "upto"), *seq;
 	const char *leaf;
+	char topic[256];
 	if (!epoch || !json_is_object(upto))
 		log_warning("mqtt: %s: not {\"epoch\":…,\"upto\":{TOPIC:SEQ}}", e->topic);
 	json_object_foreach(upto, leaf, seq)
 	{
-		const char *topic = strlen(leaf) < 160 ? gateway_topic(g, "%s", leaf) : NULL;
-		if (epoch && topic && json_integer_value(seq) > 0)
-			journal_archived(g, topic, epoch, (uint64_t)json_integer_value(seq));
+		if (epoch && strlen(leaf) < 160 && json_integer_value(seq) > 0)
+			journal_archived(g, path(g, leaf, topic, sizeof(topic)), epoch,
+				(uint64_t)json_integer_value(seq));
 	}
 	json_decref(root);
 }

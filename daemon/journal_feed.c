@@ -222,7 +222,7 @@ journal_evict(struct gateway *g)
 
 struct archived {
 	struct spool_job job;
-	const char *topic;
+	char topic[256]; /* a copy: whoever confirms can name topics without end */
 	char epoch[16];
 	uint64_t seq;
 };
@@ -250,7 +250,7 @@ journal_archived(struct gateway *g, const char *topic, const char *epoch, uint64
 	if (!a)
 		return;
 	a->job = (struct spool_job){.run = run_archived, .done = archived_done};
-	a->topic = topic;
+	snprintf(a->topic, sizeof(a->topic), "%s", topic);
 	a->seq = seq;
 	snprintf(a->epoch, sizeof(a->epoch), "%s", epoch);
 	g->journal->unarchived_us = clock_mono_us();

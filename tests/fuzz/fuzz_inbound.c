@@ -11,7 +11,12 @@
 
 #include <math.h>
 
-enum { MESSAGE_END = 0x1E, MESSAGES_MAX = 32, LOOKOUT_OVER_US = 6000000 };
+enum {
+	MESSAGE_END = 0x1E,
+	MESSAGES_MAX = 32,
+	LOOKOUT_OVER_US = 6000000,
+	GATEWAY_TOPICS_MAX = 4
+}; /* its alarms */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -94,6 +99,17 @@ check_counters(const struct machine *m, const struct usage_kept *was)
 	assert(isfinite(now->energy_wh) && now->energy_wh >= was->energy_wh);
 }
 
+/* Topics that are kept until the end: others must not be able to add to them for ever. */
+static size_t
+count_topics(void)
+{
+	size_t n = 0;
+
+	for (const struct topic *t = world.gateway->topics; t; t = t->next)
+		n++;
+	return n;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -103,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	assert(copy && g->n_machines == 2);
 	memcpy(copy, data, size);
+	size_t n_topics = count_topics();
 	n_ours = 0;
 	char *at = copy;
 	for (int i = 0; i < MESSAGES_MAX && size > 0; i++) {
@@ -117,6 +134,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at += whole;
 		size -= whole;
 	}
+	assert(count_topics() <= n_topics + GATEWAY_TOPICS_MAX);
 	free(copy);
 	world_destroy();
 	return 0;

@@ -374,6 +374,14 @@ def test_next_broker_of_the_list(bed, spawn, tmp_path):
     gw.close()
 
 
+def test_the_tools_take_the_next_broker_too(bed, labpulse):
+    bed.gateway().online("offline")
+    dead = f"mqtt://127.0.0.1:{take_free_port()}"
+    result = labpulse("watch", "--json", "--broker", dead, "--broker", bed.broker.url)
+    assert result.code == 0 and result.json["machines"] == [] and f"{dead}: Connection refused" in result.err
+    assert labpulse("watch", "--json", "--broker", dead).code == 69
+
+
 @pytest.mark.parametrize("scripts", [[refuse(0x84), serve()], [serve_311], [hang_up, serve()]], ids=["0x84", "code-1", "closed"])
 def test_broker_that_speaks_only_311(bed, fake_broker, scripts):
     fake = fake_broker(*scripts)

@@ -7,8 +7,8 @@ FUZZ := $(BUILD)/fuzz
 FUZZ_CC ?= clang
 FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
               -std=c11 -D_GNU_SOURCE -I. -DLABPULSE_VERSION='"$(VERSION)"' \
-              -DLABPULSE_PREFIX='"$(PREFIX)"' $(shell pkg-config --cflags $(PKGS)) -pthread -MMD -MP
-FUZZ_LIBS := $(FUZZ)/libdaemon.a $(FUZZ)/libcli.a $(FUZZ)/libconfig.a $(FUZZ)/libdrivers.a
+              -DLABPULSE_PREFIX='"$(PREFIX)"' $(shell $(PKG_CONFIG) --cflags $(PKGS)) -pthread -MMD -MP
+FUZZ_LIBS := $(FUZZ)/libdaemon.a $(FUZZ)/libbridge.a $(FUZZ)/libcli.a $(FUZZ)/libconfig.a $(FUZZ)/libdrivers.a
 
 # What a target answers instead of the real thing (ld --wrap), or only looks at.
 FUZZ_WORLD := spool_post uplink_send uplink_flush uplink_subscribe uplink_unsubscribe
@@ -23,6 +23,7 @@ fuzz_obj = $(patsubst %.c,$(FUZZ)/%.o,$(1))
 $(FUZZ)/libdrivers.a: $(call fuzz_obj,$(DRIVERS_SRC))
 $(FUZZ)/libconfig.a: $(call fuzz_obj,$(CONFIG_SRC))
 $(FUZZ)/libdaemon.a: $(call fuzz_obj,$(DAEMON_SRC))
+$(FUZZ)/libbridge.a: $(call fuzz_obj,$(BRIDGE_SRC))
 $(FUZZ)/libcli.a: $(call fuzz_obj,$(filter-out cli/simulate/%,$(CLI_SRC)))
 
 $(FUZZ)/%.o: %.c
@@ -33,7 +34,7 @@ $(FUZZ)/%.o: %.c
 
 $(FUZZ)/fuzz_%: $(FUZZ)/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	$(call say,FUZZ) $(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pthread -o $@ $^ \
-	  $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAP_$*)) $(LIBS_DAEMON) $(LIBS_COMMON)
+	  $(addprefix -Wl$(comma)--wrap=,$(FUZZ_WRAP_$*)) $(LIBS_DAEMON) $(LIBS_BRIDGE) $(LIBS_COMMON)
 
 .PHONY: fuzz fuzz-build fuzz-seeds $(FUZZ_NAMES:%=fuzz-%)
 .SECONDARY: $(FUZZ_NAMES:%=$(FUZZ)/tests/fuzz/fuzz_%.o)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gateway import BUSY_W, wait_until
+from gateway import BUSY_W, IDLE_W, wait_until
 from ledger import assert_nothing_lost
 
 COUNTERS = ("busy_s", "jobs_started", "jobs_finished", "jobs_failed", "alarms_raised")
@@ -29,11 +29,12 @@ def busy(gateway):
 
 def ended_by(gateway, harm, figures, name):
     """Does harm, and waits until the unit is back. All goes on; how it was ended, in systemd's word."""
-    job, was, restarts, mark = gateway.state("laser", activity="busy")["job"], gateway.usage("laser"), gateway.restarts(), gateway.mark()
+    job, was, restarts = gateway.state("laser", activity="busy")["job"], gateway.usage("laser"), gateway.restarts()
     began = time.monotonic()
     gateway.cuts.append(time.time())
     harm()
     wait_until(lambda: gateway.restarts() > restarts, NOTICED_S, "restarted")
+    mark = gateway.mark()
     again = gateway.wait("machines/laser/state", lambda s: s["job"] == job and s["sources"]["meter"]["ok"], mark, 60)
     figures.add(name, time.monotonic() - began)
     gateway.online("printer", since=mark)
@@ -66,6 +67,8 @@ def test_a_thread_that_hangs(busy, figures, thread):
 
 
 def test_nothing_was_lost(busy):
-    busy.power(0)
-    busy.job("laser", "ended")
+    busy.power(IDLE_W)
+    busy.sim.control("do printer cancel")
+    for machine in ("laser", "printer"):
+        busy.job(machine, "ended")
     assert_nothing_lost(busy)

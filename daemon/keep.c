@@ -300,7 +300,7 @@ read_value(const json_t *root, struct alarm_life *out)
 		    : kind >= VALUE_REAL && kind <= VALUE_DOUBLE ? json_is_number(v)
 								 : false;
 	out->has_value &= fits;
-	if (!fits)
+	if (!out->has_value)
 		return;
 	out->value.kind = (uint8_t)kind;
 	out->value.decimals = decimals >= 0 && decimals <= 15 ? (uint8_t)decimals : 0;

@@ -68,7 +68,7 @@ take(char *text, size_t len)
 	char *end = memchr(text, '\n', len), topic[300];
 	struct uplink_event e = {.kind = UPLINK_INBOUND, .retain = text[0] == 'R', .topic = topic};
 
-	if (!end) {
+	if (!end || end == text) {
 		if (text[0] == 'T')
 			inbound_tick(world.gateway, clock_mono_us() + LOOKOUT_OVER_US);
 		return;

@@ -94,6 +94,7 @@ alerts_end(struct alerts *a, const char *labels, const char *notes, int64_t star
 void
 alerts_finish_round(struct alerts *a, int64_t now_ms)
 {
+	size_t n_ended = a->all.n - a->n_firing;
 	uint64_t before = a->version; /* what ends now moves behind it and is not looked at again */
 
 	for (struct map_node *i = a->all.first, *next; i; i = next) {
@@ -101,9 +102,10 @@ alerts_finish_round(struct alerts *a, int64_t now_ms)
 		next = i->next;
 		if (alert->version > before)
 			break;
-		if (alert->ends_ms && now_ms >= alert->forget_ms) {
+		if (alert->ends_ms && (now_ms >= alert->forget_ms || n_ended > ALERTS_ENDED_MAX)) {
 			free(alert->notes);
 			map_remove(&a->all, alert);
+			n_ended--;
 		} else if (!alert->ends_ms && alert->round != a->round) {
 			end(a, alert, now_ms, now_ms);
 		}

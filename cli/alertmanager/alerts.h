@@ -16,6 +16,7 @@
 
 enum {
 	ALERTS_REPEAT_MS = 15 * 60 * 1000,
+	ALERTS_ENDED_MAX = 10000, /* the oldest ends are forgotten early */
 	/* An alert holds for so many refreshes: it ends by itself if nobody speaks for it. */
 	ALERTS_HOLD = 4
 };
@@ -43,7 +44,8 @@ void alerts_fire(struct alerts *a, const char *labels, const char *notes, int64_
 /* It ended: told even if it was not known here, unless that was long ago. */
 void alerts_end(struct alerts *a, const char *labels, const char *notes, int64_t starts_ms,
 	int64_t ends_ms, int64_t now_ms);
-/* What was not named since alerts_begin() has ended; what ended long ago is forgotten. */
+/* What was not named since alerts_begin() has ended; what ended long ago is forgotten,
+ * and what ended first if that is too much. */
 void alerts_finish_round(struct alerts *a, int64_t now_ms);
 /* The body of a POST to /api/v2/alerts: up to max alerts newer than *version, which becomes that of
  * the last one. Firing ones end at now + ALERTS_HOLD refreshes. To be freed; NULL: nothing is newer

@@ -207,6 +207,30 @@ test_the_bridge_itself(void **state)
 	assert_fires("LabpulseBridgeFull");
 }
 
+/* Who raises and clears without end takes no more memory than this. */
+static void
+test_ends_are_bounded(void **state)
+{
+	char labels[64];
+
+	(void)state;
+	alerts_begin(&alerts);
+	for (int i = 0; i < ALERTS_ENDED_MAX + 5; i++) {
+		snprintf(labels, sizeof labels, "{\"alertname\":\"a%d\"}", i);
+		alerts_fire(&alerts, labels, "{}", 5);
+	}
+	alerts_finish_round(&alerts, T);
+	for (int i = 0; i < 2; i++) {
+		alerts_begin(&alerts);
+		alerts_fire(&alerts, "{\"alertname\":\"fires\"}", "{}", 5);
+		alerts_finish_round(&alerts, T);
+	}
+	assert_int_equal(alerts.all.n, ALERTS_ENDED_MAX + 1);
+	assert_null(map_find(&alerts.all, "{\"alertname\":\"a4\"}"));
+	assert_ended("\"a5\"", T);
+	assert_fires("fires");
+}
+
 static void
 test_the_body(void **state)
 {
@@ -246,6 +270,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_version_for_each_change, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_hold_of_a_gateway, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_bridge_itself, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ends_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_body, set_up, tear_down),
 	};
 

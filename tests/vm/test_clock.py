@@ -58,7 +58,7 @@ def test_the_first_time(behind, figures):
     wait_until(lambda: waiting(behind) > before + 10, 60, "readings on both sides of the step")
     behind.run("tc", "qdisc", "del", "dev", "eth0", "root")
     event = behind.wait("gateways/gw1/event", lambda e: e["type"] == "clock", mark, 60)
-    assert abs(event["step_ms"] - BEHIND_S * 1000) < NEAR_S * 1000 and event["clock"] == "synced", event
+    assert abs(event["step_ms"] - BEHIND_S * 1000) < NEAR_S * 1000, event
     figures.add("first_step_s", event["step_ms"] / 1000)
     behind.wait("machines/laser/history", lambda h: h["records"], mark, 60)
     assert_nothing_lost(behind, at_work=True)

@@ -308,6 +308,20 @@ is_ready(struct outbox *o, enum message_lane lane, int64_t now_us)
 	return m->record <= o->events_upto && (m->disk == DISK_YES || o->events_anyway);
 }
 
+/* After a connect what is so now goes first, and in its order: what waits for the disk holds up the
+ * rest, for the 5 s at most that journal.c gives a disk. */
+static bool
+burst_is_held(struct outbox *o, int64_t now_us)
+{
+	if (o->burst == 0)
+		return false;
+	for (struct retained *r = o->changed; r; r = r->next)
+		if (r->paused_until_us <= now_us)
+			return r->held_for > o->written;
+	o->burst = 0;
+	return false;
+}
+
 static struct message *
 next_retained(struct outbox *o, int64_t now_us)
 {
@@ -332,6 +346,8 @@ take(struct outbox *o, enum message_lane lane)
 static struct message *
 next_message(struct outbox *o, int64_t now_us)
 {
+	if (burst_is_held(o, now_us))
+		return NULL;
 	struct message *m = o->burst ? next_retained(o, now_us) : NULL;
 	if (m)
 		return m;

@@ -648,6 +648,32 @@ test_a_picture_waits_for_its_generation(void **state)
 }
 
 static void
+test_a_connect_waits_for_the_disk(void **state)
+{
+	struct thing a = thing("a"), b = thing("b");
+	(void)state;
+	outbox_generation(box, 7, 6);
+	outbox_add(box, &a.retained);
+	outbox_generation(box, 8, 7);
+	outbox_add(box, &b.retained);
+	outbox_generation(box, 8, 6);
+	append(LANE_LIVE, 1);
+	outbox_connected(box, 16);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 0); /* live does not overtake what is so now */
+	outbox_generation(box, 8, 7);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 1);
+	assert_string_equal(uplink.sent[0]->topic, "a");
+	outbox_generation(box, 9, 8);
+	outbox_pump(box, 0);
+	assert_int_equal(uplink.n, 3);
+	assert_string_equal(uplink.sent[1]->topic, "b");
+	assert_string_equal(uplink.sent[2]->topic, "live");
+	accept_all(0);
+}
+
+static void
 test_what_is_on_the_disk_can_be_forgotten(void **state)
 {
 	(void)state;
@@ -875,6 +901,7 @@ main(void)
 		TEST(test_a_refused_topic_blocks_nothing),
 		TEST(test_an_event_goes_from_the_disk),
 		TEST(test_a_picture_waits_for_its_generation),
+		TEST(test_a_connect_waits_for_the_disk),
 		TEST(test_what_is_on_the_disk_can_be_forgotten),
 		TEST(test_records_find_their_place),
 		TEST(test_nothing_starves),

@@ -290,10 +290,14 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 		return PICTURE_INVALID;
 	struct picture_alarm *a =
 		find_or_add(p, &p->alarms, key, at->park, sizeof *a, strlen(notes));
-	if (!a) {
+	enum picture_verdict verdict = a ? PICTURE_TAKEN : PICTURE_FULL;
+	if (!a) { /* that it ended is to be known even if its new text has no room */
 		free(notes);
-		return PICTURE_FULL;
+		notes = NULL;
+		a = map_find(&p->alarms, key);
 	}
+	if (!a)
+		return verdict;
 	take_life(a, d, at->now_ms);
 	copy_id(a->park, at->park);
 	copy_id(a->machine, at->of_gateway ? "" : at->id);
@@ -301,9 +305,11 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 	snprintf(a->code, sizeof a->code, "%s", at->code);
 	a->severity = find_severity(doc_text(d, "severity", ""));
 	a->connection = p->connection;
-	free(a->notes);
-	a->notes = notes;
-	return PICTURE_TAKEN;
+	if (notes) {
+		free(a->notes);
+		a->notes = notes;
+	}
+	return verdict;
 }
 
 static enum picture_verdict

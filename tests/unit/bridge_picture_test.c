@@ -233,6 +233,7 @@ test_room_of_a_park(void **state)
 	int n = 0;
 
 	(void)state;
+	const struct picture_alarm *a = alarm_with("\"active\":true,\"raised\":5");
 	for (; verdict == PICTURE_TAKEN && n < PICTURE_PARK_BYTES / 100; n++) {
 		snprintf(topic, sizeof topic, "parks/p1/gateways/g%d/availability", n);
 		verdict = take(topic, "online");
@@ -240,6 +241,17 @@ test_room_of_a_park(void **state)
 	assert_int_equal(verdict, PICTURE_FULL);
 	assert_in_range(n, 8000, PICTURE_PARK_BYTES / 100);
 	assert_true(picture.full);
+	/* the end of an alarm is taken, its longer text is not */
+	assert_int_equal(
+		take("parks/p1/machines/m1/alarm/hot",
+			"{\"v\":1,\"gw\":\"gw1\",\"severity\":\"error\",\"active\":false,"
+			"\"raised\":5,\"cleared\":9,\"text\":\"Hot no more, and more words than there "
+			"is room for: the park has filled all that is its own\",\"hint\":\"Stop it, "
+			"whatever it is that publishes without end, and look who wrote it; then "
+			"remove what it left behind in the broker, topic by topic\"}"),
+		PICTURE_FULL);
+	assert_false(a->firing);
+	assert_string_equal(a->notes, "\"summary\":\"Hot\"");
 	assert_int_equal(take("parks/p1/gateways/g1/availability", "offline"), PICTURE_TAKEN);
 	assert_int_equal(take("parks/p2/gateways/more/availability", "online"), PICTURE_TAKEN);
 	assert_int_equal(take("parks/p1/gateways/g1/availability", ""), PICTURE_TAKEN);

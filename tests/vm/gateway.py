@@ -259,6 +259,11 @@ class Gateway:
     def job(self, machine, kind, since=0, timeout=40):
         return self.wait(f"machines/{machine}/job", lambda j: j["type"] == kind, since, timeout)
 
+    def jobs_told(self, machine):
+        """Starts and ends of its jobs, without repeats."""
+        found = (m.json for m in self.sub.find(f"machines/{machine}/job"))
+        return list({(j["epoch"], j["seq"]): j for j in found}.values())
+
     def telemetry(self, machine, predicate, since=0, timeout=40):
         return self.wait(f"machines/{machine}/telemetry", predicate, since, timeout)
 

@@ -30,6 +30,7 @@ root=$(mktemp -d "$out/root.XXXXXX")
 trap 'rm -rf "$root" "$out/base.raw"' EXIT
 
 # A small initrd: just the drivers of this disk. It is read before Debian's are there.
+# shellcheck disable=SC2016 # $1 is mmdebstrap's
 small='mkdir -p "$1/etc/initramfs-tools/conf.d"
 printf "MODULES=list\nCOMPRESS=zstd\n" > "$1/etc/initramfs-tools/conf.d/small"
 printf "virtio_pci\nvirtio_blk\next4\ncrc32c_generic\n" > "$1/etc/initramfs-tools/modules"'

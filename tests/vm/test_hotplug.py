@@ -62,7 +62,7 @@ def test_ten_cycles_in_a_job(plugged, figures):
             figures.add(f"plug_{machine}_s", one[machine])
         assert statistics.median(one[machine] for one in took) < SOON_S, took
         assert plugged.wait(f"machines/{machine}/state", lambda s: s["activity"] == "busy", plugged.mark())["job"] == job
-        assert len(plugged.sub.find(f"machines/{machine}/job")) == 1
+        assert len(plugged.jobs_told(machine)) == 1
     assert plugged.restarts() == 0
     identity = [m.json for m in plugged.sub.find(predicate=lambda m: m.topic.endswith("/event")) if m.json["type"] == "identity"]
     assert identity == [], "they are what they were"

@@ -42,7 +42,7 @@ def ended_by(gateway, harm, figures, name):
     now = gateway.usage("laser")
     assert all(now[k] >= was[k] for k in COUNTERS), (was, now)
     assert abs(sum(now[k] for k in TIMES) - (time.time() - now["since"] / 1000)) < 5, now
-    assert len(gateway.sub.find("machines/laser/job")) == 1, "the job is told once"
+    assert len(gateway.jobs_told("laser")) == 1, "the job is told once"
 
 
 def test_too_much_memory(busy, figures):

@@ -58,7 +58,7 @@ def test_the_job_goes_on_under_its_id(working, figures, number):
         assert all(now[k] >= was[machine][k] for k in COUNTERS[1:]), (was[machine], now)
         assert now["busy_s"] >= was[machine]["busy_s"] - 10, "since the last checkpoint"
         assert abs(sum(now[k] for k in TIMES) - (time.time() - now["since"] / 1000)) < 5, now
-        assert len(working.sub.find(f"machines/{machine}/job")) == 1, "no new start"
+        assert len(working.jobs_told(machine)) == 1, "no new start"
 
 
 def test_what_ended_meanwhile_ended_once(working, figures):

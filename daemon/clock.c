@@ -16,6 +16,7 @@
 static struct {
 	enum clock_state state;
 	double offset_ms;
+	bool kernel_refuses;
 } now;
 
 static int64_t
@@ -81,7 +82,8 @@ synced_by_kernel(void)
 {
 	struct timex tx = {.modes = 0};
 	int rc = adjtimex(&tx);
-	if (rc < 0) /* EPERM under a strict system call filter */
+	now.kernel_refuses = rc < 0; /* EPERM: the unit's ProtectClock= */
+	if (rc < 0)
 		return false;
 	now.offset_ms = (double)tx.offset / ((tx.status & STA_NANO) ? 1e6 : 1e3);
 	return rc != TIME_ERROR && !(tx.status & STA_UNSYNC);
@@ -119,6 +121,15 @@ enum clock_state
 clock_state(void)
 {
 	return now.state;
+}
+
+bool
+clock_is_hidden(enum clock_source source)
+{
+	struct stat st;
+	bool timesyncd = stat("/run/systemd/timesync", &st) == 0;
+	return now.kernel_refuses &&
+	       (source == CLOCK_SOURCE_KERNEL || (source == CLOCK_SOURCE_AUTO && !timesyncd));
 }
 
 struct stamp

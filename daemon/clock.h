@@ -26,7 +26,10 @@ int64_t clock_lead_ms(void);
 /* Looks again; to be called every few seconds. Loop thread. */
 enum clock_state clock_update(enum clock_source source);
 enum clock_state clock_state(void); /* as of the last clock_update(); loop thread */
-struct stamp clock_stamp(void);     /* of what is recorded now; loop thread */
+/* The one who knows may not be asked: the kernel refuses, and systemd-timesyncd does not run. As of
+ * the last clock_update(); loop thread. */
+bool clock_is_hidden(enum clock_source source);
+struct stamp clock_stamp(void); /* of what is recorded now; loop thread */
 /* Estimated error of the clock in ms, as the kernel says; 0 if it does not. Loop thread. */
 double clock_offset_ms(void);
 const char *clock_state_name(enum clock_state s);

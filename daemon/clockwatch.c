@@ -140,6 +140,9 @@ clockwatch_start(struct gateway *g)
 	}
 	if (clock_state() != CLOCK_UNSYNCED) /* a former run of this boot did not know yet */
 		journal_synced(g, g->clock.lead_ms);
+	if (clock_is_hidden(g->config->clock))
+		log_warning("clock: the kernel may not be asked whether it is set; "
+			    "ProtectClock= of the unit");
 	clockwatch_tick(g, clock_mono_us());
 }
 

@@ -3,9 +3,11 @@
  *
  * $SETCLOCK is a folder. Its file "clock" holds two int64: what CLOCK_REALTIME is ahead in ms, and
  * what time as a whole has been hurried in ms. "synchronized" is what timesyncd touches. "set" is a
- * FIFO that becomes readable when a test says that the clock was set.
+ * FIFO that becomes readable when a test says that the clock was set. With "refused" the kernel may
+ * not be asked, as under ProtectClock= of systemd.exec(5).
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +17,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 static const volatile int64_t *ahead; /* [0] wall clock, [1] all clocks */
 static int alarm_fd = -1;
@@ -63,6 +67,19 @@ stat(const char *path, struct stat *st)
 	if (strcmp(path, "/run/systemd/timesync/synchronized") == 0)
 		path = path_of("synchronized", other, sizeof(other));
 	return real(path, st);
+}
+
+int
+adjtimex(struct timex *tx)
+{
+	static int (*real)(struct timex *);
+	char path[4096];
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "adjtimex");
+	if (access(path_of("refused", path, sizeof(path)), F_OK) != 0)
+		return real(tx);
+	errno = EPERM;
+	return -1;
 }
 
 int

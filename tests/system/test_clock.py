@@ -243,3 +243,14 @@ def test_alarm(lab, clock):
     assert lab.wait(code, lambda a: a["active"])["severity"] == "warning"
     clock.synced()
     assert lab.wait(code, lambda a: not a["active"])["clock"] == "synced"
+
+
+@pytest.mark.parametrize("source", ["kernel", "file"])
+def test_a_kernel_that_may_not_be_asked(lab, clock, source):
+    """ProtectClock= refuses even the question; without timesyncd nothing else would know."""
+    (clock.folder / "refused").touch()
+    laser(lab)
+    lab.config["clock"]["source"] = source
+    lab.start()
+    assert lab.wait("gateways/gw1/health", lambda h: True)["clock"]["state"] == "unsynced"
+    assert ("clock: the kernel may not be asked" in lab.daemon.err()) == (source == "kernel")

@@ -172,6 +172,7 @@ $(BUILD)/gen_docs: tests/tools/gen_docs.c tests/tools/gen_alarms.h $(BUILD)/libc
 .PHONY: docs
 docs: $(BUILD)/gen_docs ## schemas and tables of docs/ from the tables of config/ and drivers/
 	tests/tools/docs.sh $(BUILD)/gen_docs
+	docs/man/keys.sh
 
 .PHONY: format
 format: ## clang-format over all C files

@@ -28,7 +28,7 @@ ROWS = (
     ("outage_told_s", "20 s without a network, from its return to the job's start and end at the subscriber", "s"),
     ("power_back_s", "power cut and boot, to the jobs known again", "s"),
     ("power_events", "events and jobs told over six power cuts", ""),
-    ("power_repeats", "of these told twice, with the same content", ""),
+    ("power_repeats", "records told twice, with the same content", ""),
     ("power_lost", "events and jobs lost", ""),
 )
 

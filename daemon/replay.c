@@ -351,7 +351,7 @@ store_done(struct gateway *g, struct spool_job *job)
 	}
 	for (size_t i = 0; s->rc < 0 && i < s->n_gone; i++)
 		add_gone(r, s->gone[i]);
-	if (s->eviction)
+	if (s->eviction && !g->stopping) /* the next life plans it again */
 		evict(g, s);
 	outbox_release(g->outbox, LANE_LIVE, 0, INT64_MAX, clock_mono_us() - LIVE_FOR_US);
 	store_free(s);

@@ -281,6 +281,16 @@ wait_for_job(struct spool *s)
 		count = 0; /* somebody was faster */
 }
 
+static void
+run_jobs(struct spool *s, struct mail *list)
+{
+	while (list) {
+		struct spool_job *job = (struct spool_job *)list;
+		list = list->next;
+		run_job(s, job);
+	}
+}
+
 static void *
 run(void *arg)
 {
@@ -293,11 +303,7 @@ run(void *arg)
 			return NULL;
 		if (!list)
 			wait_for_job(s);
-		while (list) {
-			struct spool_job *job = (struct spool_job *)list;
-			list = list->next;
-			run_job(s, job);
-		}
+		run_jobs(s, list);
 	}
 }
 
@@ -398,8 +404,10 @@ spool_is_late(struct spool *s, int64_t by_us)
 bool
 spool_stop(struct spool *s, int64_t deadline_us)
 {
-	if (!s->running)
+	if (!s->running) { /* it never came to its start: then here */
+		run_jobs(s, mailbox_take(&s->jobs));
 		return true;
+	}
 	atomic_store(&s->stop, true);
 	wake(s);
 	if (!join_until(s->thread, deadline_us))

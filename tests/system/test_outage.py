@@ -160,11 +160,11 @@ def test_a_full_spool_says_what_is_lost(tmp_path, broker, subscribe, simulate, d
     bench.simulate(simulate)
     d = daemon(bench.write())
     wait_until(lambda: "alarm spool-full" in d.err(), timeout=60, what="it is full")
-    rss = d.rss_bytes()
-    assert rss < ((700 if "san" in str(d.argv[0]) else 50) << 20), rss
+    rss, sanitized = d.rss_bytes(), "san" in str(d.argv[0])  # that keeps what was freed for a while
+    assert rss < ((700 if sanitized else 50) << 20), rss
     asked = bench.requests()
     wait_until(lambda: bench.requests() >= asked + 600, timeout=60, what="10 s more")
-    assert d.rss_bytes() - rss < 6 << 20, "it does not grow any more"
+    assert d.rss_bytes() - rss < (300 if sanitized else 6) << 20, "it does not grow any more"
     used = sum(f.stat().st_size for f in (tmp_path / "spool").iterdir())
     assert used <= 4 << 20, f"databases and their logs: {[(f.name, f.stat().st_size) for f in (tmp_path / 'spool').iterdir()]}"
     d.signal(signal.SIGSTOP)  # the subscriber is to be there first

@@ -25,6 +25,19 @@ exposed(mode_t mode)
 	return NULL;
 }
 
+/* A configuration may be looked at on another computer than the one that it is for: there even the
+ * directory is missing. */
+static bool
+is_missing_here(const char *file)
+{
+	char dir[512];
+	struct stat st;
+	size_t len = (size_t)(strrchr(file, '/') - file);
+
+	snprintf(dir, sizeof dir, "%.*s", (int)(len ? len : 1), file);
+	return stat(dir, &st) == 0;
+}
+
 bool
 secret_file_wrong(const char *file, char *buf, size_t size)
 {
@@ -38,7 +51,8 @@ secret_file_wrong(const char *file, char *buf, size_t size)
 	}
 	if (stat(file, &st) < 0) {
 		snprintf(buf, size, "%s: %s", file, strerror(errno));
-		return errno != EACCES; /* the daemon may see more than who asks */
+		/* The daemon may see more than who asks. */
+		return errno == ENOENT ? is_missing_here(file) : errno != EACCES;
 	}
 	what = exposed(st.st_mode);
 	snprintf(buf, size,

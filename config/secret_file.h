@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /* True: something is wrong, and buf says what: "FILE can be read by everybody (mode 0644)". Its
- * group may read it. A file that may not be looked at is not judged. Any thread. */
+ * group may read it. A file that may not be looked at, or whose directory is not here either, is
+ * not judged. Any thread. */
 bool secret_file_wrong(const char *file, char *buf, size_t size);
 
 #endif

@@ -166,6 +166,7 @@ who_may_read_the_password(void **state)
 	close(fd);
 	unlink(file);
 	assert_non_null(strstr(password_warning(file), "No such file"));
+	assert_null(password_warning("/etc/labpulse-of-another-computer/mqtt-password"));
 	assert_non_null(strstr(password_warning("/tmp"), "is not a file"));
 	assert_non_null(strstr(password_warning("Hunter2"), "the path of a file"));
 	assert_null(strstr(password_warning("Hunter2"), "Hunter2"));

@@ -248,8 +248,9 @@ line_is_up(struct poller *p, int64_t now_us)
 	int rc = link_open(p->link);
 	if (rc == -ECANCELED)
 		return false;
+	/* Also after a success: a server that accepts and hangs up would keep us busy. */
+	p->next_open_us = clock_mono_us() + (is_plug(p->type) ? REPLUG_US : REOPEN_US);
 	if (rc < 0) {
-		p->next_open_us = clock_mono_us() + (is_plug(p->type) ? REPLUG_US : REOPEN_US);
 		line_is_down(p, rc);
 		return false;
 	}

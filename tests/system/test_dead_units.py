@@ -72,6 +72,8 @@ def test_eight_of_ten_tcp_devices_silent(tmp_path, broker, subscribe, simulate, 
         assert sum(g > 300 for g in gaps) <= 2, f"{gaps}; two may be this computer's own"
     sub.wait_for(lambda m: m.json["sources"]["s1"]["error"] == "link-down", topic="machines/m3/state")
     cpu = d.cpu_s()
+    assert cpu < 1, "a server that hangs up is asked once a second"
+    assert sim.stats()["lines"]["tcp4"]["connections"] < 30
     back = sub.mark()
     sim.control("fault tcp10-1 ok")
     sim.control("fault tcp3-1 ok")

@@ -33,3 +33,11 @@ def assert_nothing_lost(gateway, at_work=False, timeout=90):
     while (found := violations(gateway.sub.messages[:], gateway.cuts, at_work)) and time.monotonic() < end:
         time.sleep(0.5)
     assert not found, "\n".join(found[:8])
+
+
+def assert_never_back(gateway, machine, fields):
+    """What it published as its totals only grew."""
+    told = [m.json for m in gateway.sub.find(f"machines/{machine}/usage") if m.payload]
+    assert told, "no totals at all"
+    for was, now in zip(told, told[1:]):
+        assert all(now[k] >= was[k] for k in fields), (was, now)

@@ -5,9 +5,10 @@ import time
 import pytest
 
 from gateway import BUSY_W, IDLE_W, wait_until
-from ledger import assert_nothing_lost
+from ledger import assert_never_back, assert_nothing_lost
 
-COUNTERS = ("busy_s", "jobs_started", "jobs_finished", "jobs_failed", "alarms_raised")
+COUNTERS = ("jobs_started", "jobs_finished", "jobs_failed", "alarms_raised")
+CHECKPOINT_S = 10  # what the tool says is of now; a kill takes the seconds since the last checkpoint, which are unknown then
 TIMES = ("off_s", "idle_s", "busy_s", "paused_s", "unknown_s", "offline_s")
 WATCHDOG_S = 10
 NOTICED_S = 150  # a bus may honestly wait half a minute; then the watchdog's period, and a slow computer
@@ -41,6 +42,8 @@ def ended_by(gateway, harm, figures, name):
     assert again["activity"] == "busy"
     now = gateway.usage("laser")
     assert all(now[k] >= was[k] for k in COUNTERS), (was, now)
+    assert now["busy_s"] >= was["busy_s"] - CHECKPOINT_S, (was, now)
+    assert_never_back(gateway, "laser", (*COUNTERS, *TIMES))
     assert abs(sum(now[k] for k in TIMES) - (time.time() - now["since"] / 1000)) < 5, now
     assert len(gateway.jobs_told("laser")) == 1, "the job is told once"
 

@@ -176,7 +176,6 @@ publish_stats(struct poller *p, int64_t now_us)
 	link_stats(p->link, &p->stats.link);
 	for (size_t i = 0; p->set && i < p->set->n_units; i++) {
 		device_stats(p->set->units[i]->device, &ds);
-		p->set->units[i]->stats = ds;
 		worst50 = ds.latency_p50_us > worst50 ? ds.latency_p50_us : worst50;
 		worst95 = ds.latency_p95_us > worst95 ? ds.latency_p95_us : worst95;
 		max = ds.latency_max_us > max ? ds.latency_max_us : max;
@@ -206,14 +205,6 @@ poller_stats(struct poller *p, struct poller_stats *out)
 {
 	pthread_mutex_lock(&p->lock);
 	*out = p->stats;
-	pthread_mutex_unlock(&p->lock);
-}
-
-void
-poller_device_stats(struct poller *p, const struct polled_unit *unit, struct device_stats *out)
-{
-	pthread_mutex_lock(&p->lock);
-	*out = unit->stats;
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -30,9 +30,8 @@ struct polled_unit {
 	void *taps;             /* the gateway's: who gets its values; malloc'ed */
 	struct poll_mail *free; /* under the poller's lock */
 	struct poll_mail mails[2];
-	struct device_stats stats; /* as of its last poll; under the poller's lock */
-	char identity[64];         /* what it says it is; under the poller's lock */
-	unsigned identities;       /* how often that changed */
+	char identity[64];   /* what it says it is; under the poller's lock */
+	unsigned identities; /* how often that changed */
 };
 
 struct pollset {
@@ -83,9 +82,6 @@ int poller_give(struct poller *p, struct pollset *set);
 void poller_return(struct poller *p, struct poll_mail *mail);
 void poller_run_job(struct poller *p, struct line_job *job);
 void poller_stats(struct poller *p, struct poller_stats *out);
-/* Statistics of one of its devices as of its last poll. */
-void poller_device_stats(
-	struct poller *p, const struct polled_unit *unit, struct device_stats *out);
 /* What one of its devices said it is, "" if nothing. */
 void poller_identity(struct poller *p, const struct polled_unit *unit, char *buf, size_t size);
 /* Its link, for device_create() only. */

@@ -213,7 +213,7 @@ install: all ## DESTDIR and PREFIX as usual
 	install -D -m 644 systemd/labpulse.tmpfiles $(DESTDIR)$(TMPFILESDIR)/labpulse.conf
 	install -D -m 644 systemd/70-labpulse.rules $(DESTDIR)$(UDEVDIR)/70-labpulse.rules
 
--include $(wildcard tests/*/*.mk debian/*.mk)
+-include $(wildcard tests/*/*.mk debian/*.mk config/*/*.mk console/*.mk cli/*/*.mk)
 
 .PHONY: clean
 clean: ## removes build/

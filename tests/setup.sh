@@ -1,21 +1,25 @@
 #!/bin/sh
 # Installs what is missing on Debian 12, by package name, for one or more purposes:
-#   tests/setup.sh build|demo|test|lint|fuzz|bench|deb|cross|boot|vm ...
-# (boot: the package under a real systemd; vm: the same in a virtual machine)
+#   tests/setup.sh build|demo|console|test|lint|fuzz|bench|deb|cross|boot|vm|cluster|storage ...
+# (console: its libraries from npm; boot: the package under a real systemd; vm: the same in a virtual
+# machine; cluster, storage: other brokers, databases)
 # Asks for root (sudo) only if something is missing.
 set -eu
 
 build="gcc make pkg-config libc6-dev libuv1-dev libmodbus-dev libmosquitto-dev libyaml-dev libjansson-dev libmicrohttpd-dev libudev-dev libsqlite3-dev zlib1g-dev libcurl4-openssl-dev"
 demo="$build mosquitto"
-test="$demo mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
+console="nodejs npm"
+test="$demo $console chromium chromium-driver fonts-dejavu-core python3-selenium mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
-      python3-yaml mbpoll socat nodejs npm prometheus prometheus-alertmanager python3-seccomp"
+      python3-yaml mbpoll socat prometheus prometheus-alertmanager python3-seccomp"
 lint="clang clang-format universal-ctags"
 fuzz="$build clang libclang-rt-dev"
 bench="$test collectd-core strace valgrind"
 deb="$build build-essential debhelper dpkg-dev fakeroot lintian man-db bash-completion systemd"
 cross="$deb mmdebstrap arch-test qemu-user-static mosquitto mosquitto-clients"
 boot="$deb mmdebstrap systemd-container"
+cluster="$test ejabberd"
+storage="$test postgresql influxdb"
 vm="$boot qemu-system-x86 qemu-utils e2fsprogs openssh-client socat python3 python3-paho-mqtt mosquitto"
 
 wanted=""
@@ -23,6 +27,9 @@ for purpose in "$@"; do
 	case $purpose in
 	build) wanted="$wanted $build" ;;
 	demo) wanted="$wanted $demo" ;;
+	console) wanted="$wanted $console" ;;
+	cluster) wanted="$wanted $cluster" ;;
+	storage) wanted="$wanted $storage" ;;
 	test) wanted="$wanted $test" ;;
 	lint) wanted="$wanted $lint" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
@@ -31,7 +38,7 @@ for purpose in "$@"; do
 	cross) wanted="$wanted $cross" ;;
 	boot) wanted="$wanted $boot" ;;
 	vm) wanted="$wanted $vm" ;;
-	*) echo "setup.sh: $purpose: not one of build, demo, test, lint, fuzz, bench, deb, cross, boot, vm" >&2; exit 64 ;;
+	*) echo "setup.sh: $purpose: not one of build, demo, console, test, lint, fuzz, bench, deb, cross, boot, vm, cluster, storage" >&2; exit 64 ;;
 	esac
 done
 

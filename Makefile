@@ -130,7 +130,7 @@ system: all $(BUILD)/fill_backlog
 TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_reload_load.py tests/system/test_replay.py
 
 # Most of them wait most of the time.
-PYTEST ?= -n 3
+PYTEST ?= -n 4
 
 .PHONY: arrows
 arrows: ## who may include what

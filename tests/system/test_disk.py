@@ -69,9 +69,11 @@ def test_one_database_is_bad(tmp_path, broker, subscribe, simulate, daemon, name
     assert [m.json for m in sub.find("gateways/gw1/gap") if m.json["reason"] == "corrupt"]
     aside = list((tmp_path / "spool").glob(f"{name}.*-*"))
     assert len(aside) == 1
+    assert d.running()
+    if how != "garbage":  # what follows is the same, and takes the daemon a minute to notice
+        return
     aside[0].rename(tmp_path / "looked-at")  # by the technician
     sub.wait_for(lambda m: m.payload and not m.json["active"], topic="gateways/gw1/alarm/spool-corrupt", timeout=80)
-    assert d.running()
 
 
 def test_a_database_that_is_locked_at_first(tmp_path, broker, subscribe, simulate, daemon):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c -- health as OpenMetrics on metrics.listen; the only <microhttpd.h>
+/* metrics.c -- health for Prometheus on metrics.listen; the only <microhttpd.h>
  *
  * libmicrohttpd runs without a thread of its own: its epoll descriptor is watched by the loop, so
  * that a scrape sees the gateway's state without a lock.
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/exposition.h"
 #include "daemon/gateway.h"
 #include "daemon/log.h"
 #include "daemon/openmetrics.h"
@@ -23,10 +24,10 @@ struct metrics {
 };
 
 static enum MHD_Result
-reply(struct MHD_Connection *connection, unsigned status, char *text, size_t len,
+reply(struct MHD_Connection *connection, unsigned status, char *text,
 	enum MHD_ResponseMemoryMode mode, const char *type)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, mode);
+	struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), text, mode);
 	if (!r)
 		return MHD_NO;
 	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
@@ -50,16 +51,15 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url, const 
 	}
 	*data_size = 0;
 	if (strcmp(url, "/metrics") != 0 || strcmp(method, "GET") != 0)
-		return reply(connection, MHD_HTTP_NOT_FOUND, nothing, strlen(nothing),
-			MHD_RESPMEM_PERSISTENT, "text/plain");
-	const struct health *h = health_collect(m->gateway);
-	size_t size = openmetrics_size(h);
-	char *text = malloc(size);
+		return reply(connection, MHD_HTTP_NOT_FOUND, nothing, MHD_RESPMEM_PERSISTENT,
+			"text/plain");
+	bool openmetrics = exposition_is_openmetrics(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+	char *text = openmetrics_print(health_collect(m->gateway), openmetrics);
 	if (!text)
 		return MHD_NO;
-	size_t len = openmetrics_print(text, size, h);
-	return reply(connection, MHD_HTTP_OK, text, len, MHD_RESPMEM_MUST_FREE,
-		"application/openmetrics-text; version=1.0.0; charset=utf-8");
+	return reply(connection, MHD_HTTP_OK, text, MHD_RESPMEM_MUST_FREE,
+		exposition_content_type(openmetrics));
 }
 
 static void

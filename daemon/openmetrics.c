@@ -1,38 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* openmetrics.c -- one table of families; a family is one number, or one per bus */
+/* openmetrics.c -- two tables of families: of the gateway, and of each of its buses */
 #include "daemon/openmetrics.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-enum type { GAUGE, COUNTER };
+#include "config/exposition.h"
 
-static const char *const type_names[] = {[GAUGE] = "gauge", [COUNTER] = "counter"};
-
-struct family {
-	const char *name; /* without labpulse_ and _total */
-	enum type type;
-	const char *help;
-	double (*of_gateway)(const struct health *h);
-	double (*of_bus)(const struct bus_health *b);
-};
-
-#define GATEWAY(name, expr)                                                                        \
-	static double name(const struct health *h)                                                 \
-	{                                                                                          \
-		return (double)(expr);                                                             \
-	}
-#define BUS(name, expr)                                                                            \
-	static double name(const struct bus_health *b)                                             \
-	{                                                                                          \
-		return (double)(expr);                                                             \
-	}
+#define GATEWAY(name, expr) EXPOSITION_VALUE(name, struct health, h, expr)
+#define BUS(name, expr) EXPOSITION_VALUE(name, struct bus_health, b, expr)
 
 GATEWAY(uptime, h->uptime_s)
 GATEWAY(clock_synced, h->clock == CLOCK_SYNCED)
 GATEWAY(clock_offset, h->clock_offset_ms / 1e3)
 GATEWAY(mqtt_connected, strcmp(h->mqtt_state, "connected") == 0)
+GATEWAY(mqtt_since, h->mqtt_since_ms / 1e3)
 GATEWAY(mqtt_reconnects, h->reconnects)
 GATEWAY(in_flight, h->in_flight)
 GATEWAY(published, h->published)
@@ -52,11 +33,15 @@ GATEWAY(cpu, h->cpu_s)
 GATEWAY(disk, h->disk_free_bytes)
 BUS(bus_up, b->stats.up)
 BUS(bus_requests, b->stats.link.requests)
+BUS(bus_errors, b->stats.link.timeouts + b->stats.link.crc_errors + b->stats.link.protocol_errors +
+			b->stats.link.exceptions)
 BUS(bus_timeouts, b->stats.link.timeouts)
 BUS(bus_crc, b->stats.link.crc_errors)
 BUS(bus_protocol, b->stats.link.protocol_errors)
 BUS(bus_exceptions, b->stats.link.exceptions)
 BUS(bus_stale, b->stats.link.stale_frames)
+BUS(bus_noise, b->stats.link.noise_bytes)
+BUS(bus_echo, b->stats.link.echo)
 BUS(bus_reopens, b->stats.link.reopens)
 BUS(bus_missed, b->stats.missed)
 BUS(bus_busy, b->stats.busy_us / 1e6)
@@ -64,102 +49,90 @@ BUS(bus_p50, b->stats.latency_p50_us / 1e6)
 BUS(bus_p95, b->stats.latency_p95_us / 1e6)
 BUS(bus_max, b->stats.latency_max_us / 1e6)
 
-static const struct family families[] = {
-	{"uptime_seconds", GAUGE, "Time since the daemon started.", uptime, NULL},
-	{"clock_synced", GAUGE, "Whether the system clock is synchronised.", clock_synced, NULL},
-	{"clock_offset_seconds", GAUGE, "Offset of the clock as the kernel says.", clock_offset,
-		NULL},
-	{"mqtt_connected", GAUGE, "Whether the broker is connected.", mqtt_connected, NULL},
-	{"mqtt_reconnects", COUNTER, "Connections made after the first.", mqtt_reconnects, NULL},
-	{"mqtt_in_flight", GAUGE, "Messages without PUBACK.", in_flight, NULL},
-	{"mqtt_published", COUNTER, "Messages given to the broker.", published, NULL},
-	{"mqtt_acknowledged", COUNTER, "Messages accepted by the broker.", acknowledged, NULL},
-	{"mqtt_refused", COUNTER, "Messages refused by the broker.", refused, NULL},
-	{"spool_records", GAUGE, "Records that wait for the broker.", waiting, NULL},
-	{"spool_bytes", GAUGE, "Their size.", waiting_bytes, NULL},
-	{"spool_oldest_timestamp_seconds", GAUGE, "Time of the oldest; 0: nothing waits.", oldest,
-		NULL},
-	{"spool_evicted", COUNTER, "Records lost because too many waited.", evicted, NULL},
-	{"polls_lost", COUNTER, "Polls dropped because the loop was behind.", polls_lost, NULL},
-	{"machines", GAUGE, "Configured machines.", machines, NULL},
-	{"machines_online", GAUGE, "Machines with a source that answers.", machines_online, NULL},
-	{"config_loaded_timestamp_seconds", GAUGE, "When the configuration was loaded.",
-		config_loaded, NULL},
-	{"config_refused", GAUGE, "Whether the last reload was refused.", config_refused, NULL},
-	{"process_resident_memory_bytes", GAUGE, "Resident memory.", rss, NULL},
-	{"process_cpu_seconds", COUNTER, "CPU time used.", cpu, NULL},
-	{"disk_free_bytes", GAUGE, "Free space of the spool's file system.", disk, NULL},
-	{"bus_up", GAUGE, "Whether the line is open.", NULL, bus_up},
-	{"bus_requests", COUNTER, "Requests sent.", NULL, bus_requests},
-	{"bus_timeouts", COUNTER, "Requests without an answer.", NULL, bus_timeouts},
-	{"bus_crc_errors", COUNTER, "Broken frames.", NULL, bus_crc},
-	{"bus_protocol_errors", COUNTER, "Frames against the protocol.", NULL, bus_protocol},
-	{"bus_exceptions", COUNTER, "Exception answers.", NULL, bus_exceptions},
-	{"bus_stale_frames", COUNTER, "Late, foreign or doubled frames.", NULL, bus_stale},
-	{"bus_reopens", COUNTER, "Openings after the first.", NULL, bus_reopens},
-	{"bus_missed_polls", COUNTER, "Deadlines that passed without a poll.", NULL, bus_missed},
-	{"bus_busy_seconds", COUNTER, "Time spent on the line.", NULL, bus_busy},
-	{"bus_latency_p50_seconds", GAUGE, "Median latency of the slowest unit.", NULL, bus_p50},
-	{"bus_latency_p95_seconds", GAUGE, "95th percentile of the slowest unit.", NULL, bus_p95},
-	{"bus_latency_max_seconds", GAUGE, "Longest of the last answers.", NULL, bus_max},
+static const struct exposition_family of_gateway[] = {
+	{"labpulse_uptime_seconds", EXPOSITION_GAUGE, "Time since the daemon started.", uptime},
+	{"labpulse_clock_synced", EXPOSITION_GAUGE, "Whether the system clock is synchronised.",
+		clock_synced},
+	{"labpulse_clock_offset_seconds", EXPOSITION_GAUGE,
+		"Offset of the clock as the kernel says.", clock_offset},
+	{"labpulse_mqtt_connected", EXPOSITION_GAUGE, "Whether the broker is connected.",
+		mqtt_connected},
+	{"labpulse_mqtt_since_timestamp_seconds", EXPOSITION_GAUGE,
+		"When mqtt_connected last changed; 0: never.", mqtt_since},
+	{"labpulse_mqtt_reconnects", EXPOSITION_COUNTER, "Connections made after the first.",
+		mqtt_reconnects},
+	{"labpulse_mqtt_in_flight", EXPOSITION_GAUGE, "Messages without PUBACK.", in_flight},
+	{"labpulse_mqtt_published", EXPOSITION_COUNTER, "Messages given to the broker.", published},
+	{"labpulse_mqtt_acknowledged", EXPOSITION_COUNTER, "Messages accepted by the broker.",
+		acknowledged},
+	{"labpulse_mqtt_refused", EXPOSITION_COUNTER, "Messages refused by the broker.", refused},
+	{"labpulse_spool_records", EXPOSITION_GAUGE, "Records that wait for the broker.", waiting},
+	{"labpulse_spool_bytes", EXPOSITION_GAUGE, "Their size.", waiting_bytes},
+	{"labpulse_spool_oldest_timestamp_seconds", EXPOSITION_GAUGE,
+		"Time of the oldest; 0: nothing waits.", oldest},
+	{"labpulse_spool_evicted", EXPOSITION_COUNTER, "Records lost because too many waited.",
+		evicted},
+	{"labpulse_polls_lost", EXPOSITION_COUNTER, "Polls dropped because the loop was behind.",
+		polls_lost},
+	{"labpulse_machines", EXPOSITION_GAUGE, "Configured machines.", machines},
+	{"labpulse_machines_online", EXPOSITION_GAUGE, "Machines with a source that answers.",
+		machines_online},
+	{"labpulse_config_loaded_timestamp_seconds", EXPOSITION_GAUGE,
+		"When the configuration was loaded.", config_loaded},
+	{"labpulse_config_refused", EXPOSITION_GAUGE, "Whether the last reload was refused.",
+		config_refused},
+	{"labpulse_process_resident_memory_bytes", EXPOSITION_GAUGE, "Resident memory.", rss},
+	{"labpulse_process_cpu_seconds", EXPOSITION_COUNTER, "CPU time used.", cpu},
+	{"labpulse_disk_free_bytes", EXPOSITION_GAUGE, "Free space of the spool's file system.",
+		disk},
 };
 
-#define N_FAMILIES (sizeof(families) / sizeof(families[0]))
-
-struct out {
-	char *buf;
-	size_t size, len;
+static const struct exposition_family of_bus[] = {
+	{"labpulse_bus_up", EXPOSITION_GAUGE, "Whether the line is open.", bus_up},
+	{"labpulse_bus_requests", EXPOSITION_COUNTER, "Requests sent.", bus_requests},
+	{"labpulse_bus_errors", EXPOSITION_COUNTER,
+		"Requests that failed: time-outs, broken frames, exceptions.", bus_errors},
+	{"labpulse_bus_timeouts", EXPOSITION_COUNTER, "Requests without an answer.", bus_timeouts},
+	{"labpulse_bus_crc_errors", EXPOSITION_COUNTER, "Broken frames.", bus_crc},
+	{"labpulse_bus_protocol_errors", EXPOSITION_COUNTER, "Frames against the protocol.",
+		bus_protocol},
+	{"labpulse_bus_exceptions", EXPOSITION_COUNTER, "Exception answers.", bus_exceptions},
+	{"labpulse_bus_stale_frames", EXPOSITION_COUNTER, "Late, foreign or doubled frames.",
+		bus_stale},
+	{"labpulse_bus_noise_bytes", EXPOSITION_COUNTER, "Bytes that belong to no frame.",
+		bus_noise},
+	{"labpulse_bus_echo", EXPOSITION_GAUGE, "Whether the adapter echoes what is sent.",
+		bus_echo},
+	{"labpulse_bus_reopens", EXPOSITION_COUNTER, "Openings after the first.", bus_reopens},
+	{"labpulse_bus_missed_polls", EXPOSITION_COUNTER, "Deadlines that passed without a poll.",
+		bus_missed},
+	{"labpulse_bus_busy_seconds", EXPOSITION_COUNTER, "Time spent on the line.", bus_busy},
+	{"labpulse_bus_latency_p50_seconds", EXPOSITION_GAUGE,
+		"Median latency of the slowest unit.", bus_p50},
+	{"labpulse_bus_latency_p95_seconds", EXPOSITION_GAUGE,
+		"95th percentile of the slowest unit.", bus_p95},
+	{"labpulse_bus_latency_max_seconds", EXPOSITION_GAUGE, "Longest of the last answers.",
+		bus_max},
 };
 
-static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char *fmt, ...)
+#define N(table) (sizeof(table) / sizeof((table)[0]))
+
+static const char *
+id_of(const void *bus)
 {
-	size_t left = o->size - o->len;
-	va_list args;
-	va_start(args, fmt);
-	int n = vsnprintf(o->buf + o->len, left, fmt, args);
-	va_end(args);
-	o->len = n < 0 || (size_t)n >= left ? o->size : o->len + (size_t)n;
+	return ((const struct bus_health *)bus)->id;
 }
 
-static void
-put_number(struct out *o, double v)
+char *
+openmetrics_print(const struct health *h, bool openmetrics)
 {
-	if (v == (double)(long long)v)
-		put(o, " %lld\n", (long long)v);
-	else
-		put(o, " %.9g\n", v);
-}
-
-static void
-put_family(struct out *o, const struct family *f, const struct health *h)
-{
-	const char *suffix = f->type == COUNTER ? "_total" : "";
-	put(o, "# HELP labpulse_%s %s\n", f->name, f->help);
-	put(o, "# TYPE labpulse_%s %s\n", f->name, type_names[f->type]);
-	if (f->of_gateway) {
-		put(o, "labpulse_%s%s", f->name, suffix);
-		put_number(o, f->of_gateway(h));
-	}
-	for (size_t i = 0; f->of_bus && i < h->n_buses; i++) {
-		put(o, "labpulse_%s%s{bus=\"%s\"}", f->name, suffix, h->buses[i].id);
-		put_number(o, f->of_bus(&h->buses[i]));
-	}
-}
-
-size_t
-openmetrics_size(const struct health *h)
-{
-	return 1024 + N_FAMILIES * (256 + h->n_buses * 128);
-}
-
-size_t
-openmetrics_print(char *buf, size_t size, const struct health *h)
-{
-	struct out o = {.buf = buf, .size = size};
-	put(&o, "# HELP labpulse_build Version of the daemon.\n# TYPE labpulse_build info\n");
-	put(&o, "labpulse_build_info{version=\"%s\"} 1\n", h->version);
-	for (size_t i = 0; i < N_FAMILIES; i++)
-		put_family(&o, &families[i], h);
-	put(&o, "# EOF\n");
-	return o.len < size ? o.len : 0;
+	struct exposition e;
+	exposition_begin(&e, openmetrics);
+	exposition_family(&e, "labpulse_build", EXPOSITION_INFO, "Version of the daemon.");
+	exposition_sample(
+		&e, (struct exposition_label[]){{"version", h->version}, {NULL, NULL}}, 1);
+	exposition_table(&e, of_gateway, N(of_gateway), h, 1, sizeof(*h), NULL, NULL);
+	exposition_table(
+		&e, of_bus, N(of_bus), h->buses, h->n_buses, sizeof(*h->buses), "bus", id_of);
+	return exposition_end(&e);
 }

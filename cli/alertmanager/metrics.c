@@ -1,32 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* metrics.c -- one table of families; each is one number, or one per Alertmanager */
-#include <stdio.h>
-#include <stdlib.h>
-
+/* metrics.c -- two tables of families: of the bridge, and of each Alertmanager */
 #include "cli/alertmanager/metrics.h"
 
-enum type { GAUGE, COUNTER };
+#include "config/exposition.h"
 
-static const char *const type_names[] = {[GAUGE] = "gauge", [COUNTER] = "counter"};
-
-struct family {
-	const char *name; /* without labpulse_bridge_ and _total */
-	enum type type;
-	const char *help;
-	double (*of_bridge)(const struct metrics_facts *f);
-	double (*of_target)(const struct target *t);
-};
-
-#define BRIDGE(name, expr)                                                                         \
-	static double name(const struct metrics_facts *f)                                          \
-	{                                                                                          \
-		return (double)(expr);                                                             \
-	}
-#define TARGET(name, expr)                                                                         \
-	static double name(const struct target *t)                                                 \
-	{                                                                                          \
-		return (double)(expr);                                                             \
-	}
+#define BRIDGE(name, expr) EXPOSITION_VALUE(name, struct metrics_facts, f, expr)
+#define TARGET(name, expr) EXPOSITION_VALUE(name, struct target, t, expr)
 
 BRIDGE(uptime, (f->mono_ms - f->started_ms) / 1e3)
 BRIDGE(connected, f->feed.connected)
@@ -45,87 +24,57 @@ TARGET(failed, t->failed)
 TARGET(refused, t->refused)
 TARGET(up, !t->failures && t->posts)
 
-static const struct family families[] = {
-	{"uptime_seconds", GAUGE, "Time since the bridge started.", uptime, NULL},
-	{"broker_connected", GAUGE, "Whether the broker is connected and its retained topics read.",
-		connected, NULL},
-	{"broker_connects", COUNTER, "Connections that came so far.", connects, NULL},
-	{"broker_silent_seconds", GAUGE, "Time since the last message of the broker.", silent,
-		NULL},
-	{"messages", COUNTER, "Messages of labpulse.", taken, NULL},
-	{"messages_invalid", COUNTER, "Messages that labpulse does not publish.", invalid, NULL},
-	{"messages_dropped", COUNTER, "Messages for which there was no room.", dropped, NULL},
-	{"gateways", GAUGE, "Known gateways.", gateways, NULL},
-	{"gateways_offline", GAUGE, "Gateways that are offline.", gateways_offline, NULL},
-	{"alarms", GAUGE, "Alarm topics held by the broker.", alarms, NULL},
-	{"alerts_firing", GAUGE, "Alerts that fire.", firing, NULL},
-	{"alerts_ended", GAUGE, "Alerts that ended lately and are still told as resolved.", ended,
-		NULL},
-	{"posts", COUNTER, "Requests to an Alertmanager.", NULL, posts},
-	{"posts_failed", COUNTER, "Requests without success.", NULL, failed},
-	{"alerts_refused", COUNTER, "Alerts that an Alertmanager refused.", NULL, refused},
-	{"alertmanager_up", GAUGE, "Whether the last request succeeded.", NULL, up},
+static const struct exposition_family of_bridge[] = {
+	{"labpulse_bridge_uptime_seconds", EXPOSITION_GAUGE, "Time since the bridge started.",
+		uptime},
+	{"labpulse_bridge_broker_connected", EXPOSITION_GAUGE,
+		"Whether the broker is connected and its retained topics read.", connected},
+	{"labpulse_bridge_broker_connects", EXPOSITION_COUNTER, "Connections that came so far.",
+		connects},
+	{"labpulse_bridge_broker_silent_seconds", EXPOSITION_GAUGE,
+		"Time since the last message of the broker.", silent},
+	{"labpulse_bridge_messages", EXPOSITION_COUNTER, "Messages of labpulse.", taken},
+	{"labpulse_bridge_messages_invalid", EXPOSITION_COUNTER,
+		"Messages that labpulse does not publish.", invalid},
+	{"labpulse_bridge_messages_dropped", EXPOSITION_COUNTER,
+		"Messages for which there was no room.", dropped},
+	{"labpulse_bridge_gateways", EXPOSITION_GAUGE, "Known gateways.", gateways},
+	{"labpulse_bridge_gateways_offline", EXPOSITION_GAUGE, "Gateways that are offline.",
+		gateways_offline},
+	{"labpulse_bridge_alarms", EXPOSITION_GAUGE, "Alarm topics held by the broker.", alarms},
+	{"labpulse_bridge_alerts_firing", EXPOSITION_GAUGE, "Alerts that fire.", firing},
+	{"labpulse_bridge_alerts_ended", EXPOSITION_GAUGE,
+		"Alerts that ended lately and are still told as resolved.", ended},
 };
 
-/* A URL has no control characters; these two would end the string. */
-static void
-print_escaped(FILE *out, const char *s)
-{
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fputc('\\', out);
-		fputc(*s, out);
-	}
-}
+static const struct exposition_family of_target[] = {
+	{"labpulse_bridge_posts", EXPOSITION_COUNTER, "Requests to an Alertmanager.", posts},
+	{"labpulse_bridge_posts_failed", EXPOSITION_COUNTER, "Requests without success.", failed},
+	{"labpulse_bridge_alerts_refused", EXPOSITION_COUNTER,
+		"Alerts that an Alertmanager refused.", refused},
+	{"labpulse_bridge_alertmanager_up", EXPOSITION_GAUGE, "Whether the last request succeeded.",
+		up},
+};
 
-static void
-print_number(FILE *out, double v)
-{
-	if (v == (double)(long long)v)
-		fprintf(out, " %lld\n", (long long)v);
-	else
-		fprintf(out, " %.9g\n", v);
-}
+#define N(table) (sizeof(table) / sizeof((table)[0]))
 
-static void
-print_family(
-	FILE *out, const struct family *family, const struct metrics_facts *f, bool openmetrics)
+static const char *
+url_of(const void *target)
 {
-	const char *suffix = family->type == COUNTER ? "_total" : "";
-	const char *named = openmetrics ? "" : suffix; /* OpenMetrics names the family without it */
-
-	fprintf(out, "# HELP labpulse_bridge_%s%s %s\n", family->name, named, family->help);
-	fprintf(out, "# TYPE labpulse_bridge_%s%s %s\n", family->name, named,
-		type_names[family->type]);
-	if (family->of_bridge) {
-		fprintf(out, "labpulse_bridge_%s%s", family->name, suffix);
-		print_number(out, family->of_bridge(f));
-	}
-	for (size_t i = 0; family->of_target && i < f->n_targets; i++) {
-		fprintf(out, "labpulse_bridge_%s%s{alertmanager=\"", family->name, suffix);
-		print_escaped(out, f->targets[i].url);
-		fputs("\"}", out);
-		print_number(out, family->of_target(&f->targets[i]));
-	}
+	return ((const struct target *)target)->url;
 }
 
 char *
 metrics_print(const struct metrics_facts *f, bool openmetrics)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	struct exposition e;
 
-	if (!out)
-		return NULL;
-	fprintf(out,
-		"# HELP labpulse_bridge_build_info Version of the bridge.\n"
-		"# TYPE labpulse_bridge_build_info gauge\n"
-		"labpulse_bridge_build_info{version=\"%s\"} 1\n",
-		LABPULSE_VERSION);
-	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-		print_family(out, &families[i], f, openmetrics);
-	if (openmetrics)
-		fputs("# EOF\n", out);
-	return fclose(out) == 0 ? text : NULL;
+	exposition_begin(&e, openmetrics);
+	exposition_family(&e, "labpulse_bridge_build", EXPOSITION_INFO, "Version of the bridge.");
+	exposition_sample(
+		&e, (struct exposition_label[]){{"version", LABPULSE_VERSION}, {NULL, NULL}}, 1);
+	exposition_table(&e, of_bridge, N(of_bridge), f, 1, sizeof *f, NULL, NULL);
+	exposition_table(&e, of_target, N(of_target), f->targets, f->n_targets, sizeof *f->targets,
+		"alertmanager", url_of);
+	return exposition_end(&e);
 }

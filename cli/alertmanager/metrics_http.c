@@ -12,6 +12,7 @@
 #include <microhttpd.h>
 
 #include "cli/alertmanager/metrics.h"
+#include "config/exposition.h"
 
 struct metrics {
 	struct MHD_Daemon *http;
@@ -42,9 +43,8 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 	static int seen;
 	struct metrics *m = context;
 	struct metrics_facts facts = {0};
-	const char *accept =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	bool openmetrics = accept && strstr(accept, "application/openmetrics-text");
+	bool openmetrics = exposition_is_openmetrics(
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
 
 	(void)version;
 	(void)data;
@@ -61,8 +61,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 	if (!text)
 		return MHD_NO;
 	return reply(connection, MHD_HTTP_OK, text, MHD_RESPMEM_MUST_FREE,
-		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-			    : "text/plain; version=0.0.4; charset=utf-8");
+		exposition_content_type(openmetrics));
 }
 
 /* "127.0.0.1:9561", "[::1]:9561", ":9561". */

@@ -297,7 +297,7 @@ def test_metrics(tmp_path, broker, simulate, daemon, free_port):
     url = f"http://127.0.0.1:{port}/metrics"
     wait_until(lambda: "labpulse_machines_online 1" in fetch(url), what="metrics")
     text = fetch(url)
-    assert text.endswith("# EOF\n") and 'labpulse_bus_requests_total{bus="line"}' in text
+    assert 'labpulse_bus_requests_total{bus="line"}' in text
     names = re.findall(r"^# TYPE (\S+)", text, re.M)
     assert len(names) == len(set(names)) > 20
 

@@ -406,27 +406,40 @@ has_line(const char *line)
 }
 
 static void
+print_metrics(const struct health *h, bool openmetrics)
+{
+	char *text = openmetrics_print(h, openmetrics);
+	assert_non_null(text);
+	assert_true(strlen(text) < sizeof(buf));
+	strcpy(buf, text);
+	free(text);
+}
+
+static void
 test_openmetrics(void **state)
 {
+	static const char *const lines[] = {
+		"labpulse_uptime_seconds 60",
+		"# TYPE labpulse_uptime_seconds gauge",
+		"labpulse_mqtt_connected 1",
+		"labpulse_bus_requests_total{bus=\"rs485\"} 100",
+		"labpulse_bus_busy_seconds_total{bus=\"rs485\"} 1.5",
+		"labpulse_spool_evicted_total 5",
+		"labpulse_build_info{version=\"0.1.0\"} 1",
+	};
 	struct bus_health bus;
 	struct health h = some_health(&bus);
 	(void)state;
-	size_t len = openmetrics_print(buf, sizeof(buf), &h);
-	assert_true(len > 0 && len == strlen(buf) && len < openmetrics_size(&h));
-	assert_string_equal(buf + len - 6, "# EOF\n");
-	assert_true(has_line("labpulse_uptime_seconds 60"));
-	assert_true(has_line("# TYPE labpulse_uptime_seconds gauge"));
-	assert_true(has_line("labpulse_mqtt_connected 1"));
-	assert_true(has_line("# TYPE labpulse_bus_requests counter"));
-	assert_true(has_line("labpulse_bus_requests_total{bus=\"rs485\"} 100"));
-	assert_true(has_line("labpulse_bus_busy_seconds_total{bus=\"rs485\"} 1.5"));
-	assert_true(has_line("labpulse_spool_evicted_total 5"));
-	assert_true(has_line("labpulse_build_info{version=\"0.1.0\"} 1"));
-	for (size_t size = 0; size <= len; size++) {
-		char beyond = buf[size];
-		assert_int_equal(openmetrics_print(buf, size, &h), 0);
-		assert_int_equal(buf[size], beyond);
-		openmetrics_print(buf, sizeof(buf), &h);
+	for (int openmetrics = 0; openmetrics < 2; openmetrics++) {
+		print_metrics(&h, openmetrics);
+		for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+			assert_true(has_line(lines[i]));
+		assert_int_equal(has_line("# EOF"), openmetrics);
+		assert_int_equal(has_line("# TYPE labpulse_build info"), openmetrics);
+		assert_int_equal(has_line("# TYPE labpulse_build_info gauge"), !openmetrics);
+		assert_int_equal(has_line("# TYPE labpulse_bus_requests counter"), openmetrics);
+		assert_int_equal(
+			has_line("# TYPE labpulse_bus_requests_total counter"), !openmetrics);
 	}
 }
 

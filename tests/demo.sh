@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build}
 dir=$(mktemp -d /tmp/labpulse-demo.XXXXXX)
-pids=()
+pids=() page_pid=
 
 cleanup() {
 	trap - EXIT
@@ -13,6 +13,10 @@ cleanup() {
 	printf '\e[?25h'
 	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
 	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+	if [ -n "$page_pid" ] && ! page_ended; then
+		echo "demo: an installation is not cut off: waiting for make console"
+		wait "$page_pid"
+	fi
 	rm -rf "$dir"
 	echo
 	echo "demo: over, nothing is left behind"
@@ -36,17 +40,41 @@ wait_for() {
 	done
 }
 
-port=$(for p in $(seq 18830 18899); do
-	(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; break; }
-done)
-[ -n "$port" ] || fail "no free port between 18830 and 18899"
+# free_port FIRST: a port of the next seventy that nobody listens to.
+free_port() {
+	for p in $(seq "$1" $(($1 + 69))); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
+	done
+}
+
+port=$(free_port 18830) web=$(free_port 18900)
+[ -n "$port" ] && [ -n "$web" ] || fail "no free port between 18830 and 18969"
+console=http://127.0.0.1:$web/
+
+# The web page takes Node.js, npm and npm's registry. Where they have to be installed first that is
+# a minute, for which nothing else waits; where they cannot be had the demo goes on without the page.
+mkdir -p "$BUILD/console"
+setsid make --no-print-directory BUILD="$BUILD" console >"$dir/console.log" 2>&1 &
+page_pid=$!
+page_ended() { ! kill -0 "$page_pid" 2>/dev/null; }
+if ! wait_for 15 page_ended; then
+	page="Soon at $console: all machines in a browser (Node.js is being installed)."
+elif wait "$page_pid"; then
+	page="Open $console in a browser: all machines, each one's alarms, values and history."
+else
+	page="No web page (make console makes it): $(grep . "$dir/console.log" | tail -n 1)"
+fi
 
 options="-c $dir/labpulse.yaml --profiles config/profiles"
 cat <<TEXT
 labpulse demo: eleven machines of a simulated lab, polled over Modbus RTU (a pty), Modbus TCP, USB
 serial ports (ptys) and HID (sockets), published to a broker on 127.0.0.1:$port. In every minute
 laser-1 is switched on, cuts, loses its cooling and gets too hot; jobs start and end, alarms come
-and go. Other windows may join:
+and go.
+
+$page
+
+Other windows may join:
 
   mosquitto_sub -p $port -t 'parks/#' -v
     every message
@@ -68,7 +96,13 @@ if [ -t 0 ] && [ -t 1 ]; then
 fi
 
 mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
-printf 'listener %s 127.0.0.1\nallow_anonymous true\n' "$port" >"$dir/mosquitto.conf"
+cat >"$dir/mosquitto.conf" <<CONF
+listener $port 127.0.0.1
+listener $web 127.0.0.1
+protocol websockets
+http_dir $(realpath "$BUILD/console")
+allow_anonymous true
+CONF
 "$mosquitto" -c "$dir/mosquitto.conf" >"$dir/mosquitto.log" 2>&1 &
 pids+=($!)
 

@@ -22,7 +22,7 @@ _labpulse_value() { # option
 	--severity) COMPREPLY=($(compgen -W "info warning error critical" -- "$cur")) ;;
 	--lang) COMPREPLY=($(compgen -W "ru en" -- "$cur")) ;;
 	--user | --broker | --topic-root | --timeout | --every | --period | --from | --to | --expect | --point | \
-		--for | --phases | --devices | --registers | --port | --baud) ;;
+		--for | --phases | --devices | --registers | --port | --baud | --fleet | --interval | --alarms | --seed | --duration) ;;
 	*) return 1 ;;
 	esac
 }

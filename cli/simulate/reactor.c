@@ -138,6 +138,14 @@ reactor_watch(struct reactor *l, struct watch *w, uint32_t events)
 }
 
 void
+reactor_change(struct reactor *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = w};
+
+	epoll_ctl(l->epoll, EPOLL_CTL_MOD, w->fd, &ev);
+}
+
+void
 reactor_unwatch(struct reactor *l, struct watch *w)
 {
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
@@ -247,6 +255,7 @@ reactor_run(struct reactor *l)
 {
 	struct epoll_event events[BATCH];
 
+	l->stop = false;
 	while (!l->stop) {
 		set_clock(l);
 		int n = epoll_wait(l->epoll, events, BATCH, -1);

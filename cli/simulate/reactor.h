@@ -27,12 +27,14 @@ struct timer {
 
 struct reactor *reactor_create(void); /* NULL: see errno */
 void reactor_destroy(struct reactor *l);
-/* Runs until SIGTERM, SIGINT or reactor_stop(). 0 or -errno. */
+/* Runs until SIGTERM, SIGINT or reactor_stop(). 0 or -errno. May be called again. */
 int reactor_run(struct reactor *l);
 void reactor_stop(struct reactor *l);
 
 int reactor_watch(struct reactor *l, struct watch *w, uint32_t events);
-void reactor_unwatch(struct reactor *l, struct watch *w); /* and leaves it open */
+void reactor_change(
+	struct reactor *l, struct watch *w, uint32_t events); /* of one that is watched */
+void reactor_unwatch(struct reactor *l, struct watch *w);     /* and leaves it open */
 /* Forgets and closes the descriptor; events already fetched for it are dropped. */
 void reactor_close(struct reactor *l, struct watch *w);
 /* Frees p after the events of this round are done: for structures that hold a watch. */

@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/simulate/fleet.h"
 #include "cli/simulate/world.h"
 
 struct call {
 	struct world_options options;
-	const char *control, *write_config, *broker;
+	struct fleet_options fleet;
+	const char *control, *write_config;
 	bool from_stdin;
 	char dir[64], whole[PATH_MAX], socket[PATH_MAX + 16];
 };
@@ -43,20 +45,22 @@ parse(struct call *call, int argc, char **argv)
 		{"--stdin", CLI_FLAG, &call->from_stdin, "take commands from standard input, too"},
 		{"--write-config", CLI_TEXT, &call->write_config,
 			"write a configuration that fits"},
-		{"--broker", CLI_TEXT, &call->broker,
-			"broker in it (default: mqtt://127.0.0.1:1883)"},
+		{"--broker", CLI_LIST, &call->fleet.urls,
+			"broker in it, or of a fleet (mqtt://127.0.0.1:1883)"},
 		{"--devices", CLI_INT, &o->devices, "fleet, line, printers: how many (10)"},
 		{"--registers", CLI_INT, &o->registers, "fleet, line: registers of each (20)"},
 		{"--period", CLI_DURATION_MS, &o->period_ms,
 			"fleet, line, printers: polling period to write (1s)"},
 		{"--port", CLI_INT, &o->tcp_port, "fleet: first TCP port (default: any)"},
 		{"--baud", CLI_INT, &o->baud, "line: speed (9600)"},
+		FLEET_OPTIONS(&call->fleet),
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
 	const struct cli_usage usage = {
-		"labpulse simulate [lab | fleet | line | printers | FILE] [options]",
-		"Simulates Modbus devices and USB machines on ptys, sockets and TCP ports. Prints a line of JSON\n"
-		"when it is ready; SIGTERM or SIGINT ends it.",
+		"labpulse simulate [lab | fleet | line | printers | FILE] [options]\n"
+		"       labpulse simulate --fleet PARKSxMACHINES --broker URL [options]",
+		"Simulates Modbus devices and USB machines on ptys, sockets and TCP ports; or whole gateways that\n"
+		"publish to a broker. Prints a line of JSON when it is ready; SIGTERM or SIGINT ends it.",
 		options, 0, 1};
 
 	o->scenario = "lab";
@@ -65,10 +69,14 @@ parse(struct call *call, int argc, char **argv)
 	o->registers = 20;
 	o->period_ms = 1000;
 	o->baud = 9600;
-	call->broker = "mqtt://127.0.0.1:1883";
+	call->fleet.interval_ms = 10000;
+	call->fleet.alarms = 1;
+	call->fleet.seed = 1;
 	int n = cli_parse(argc, argv, &usage, &o->scenario);
 	if (n < 0)
 		return n;
+	if (!call->fleet.urls.n)
+		call->fleet.urls.items[call->fleet.urls.n++] = "mqtt://127.0.0.1:1883";
 	if (o->devices < 1 || o->registers < 3 || o->registers > 250 || o->baud < 300 ||
 		o->tcp_port > 65535)
 		return -1 -
@@ -77,7 +85,7 @@ parse(struct call *call, int argc, char **argv)
 	return 0;
 }
 
-/* A thousand servers need more than the usual 1024 descriptors. */
+/* A thousand servers or connections need more than the usual 1024 descriptors. */
 static void
 raise_limit(void)
 {
@@ -92,7 +100,9 @@ raise_limit(void)
 static int
 announce(const struct call *call, const struct world *w)
 {
-	int rc = call->write_config ? output_config(w, call->write_config, call->broker) : 0;
+	int rc = call->write_config
+			 ? output_config(w, call->write_config, call->fleet.urls.items[0])
+			 : 0;
 
 	if (rc)
 		return cli_fail(
@@ -142,6 +152,9 @@ cmd_simulate(int argc, char **argv)
 
 	if (parsed < 0)
 		return cli_exit_of(parsed);
+	raise_limit();
+	if (call.fleet.size)
+		return fleet_run(&call.fleet, call.from_stdin);
 	bool made = !mkdir(call.options.dir, 0700);
 	if (!made && errno != EEXIST)
 		return cli_fail(cli_exit_for(-errno), "simulate: %s: %s", call.options.dir,
@@ -153,7 +166,6 @@ cmd_simulate(int argc, char **argv)
 		snprintf(call.socket, sizeof call.socket, "%s", call.control);
 	else
 		snprintf(call.socket, sizeof call.socket, "%s/simulate", call.options.dir);
-	raise_limit();
 	struct reactor *reactor = reactor_create();
 	if (!reactor)
 		return cli_fail(CLI_OTHER, "simulate: %s", strerror(errno));

@@ -80,7 +80,7 @@ fill_defaults(struct loader *l)
 }
 
 static bool
-is_topic_root(const char *root)
+is_prefix(const char *root)
 {
 	size_t len = strlen(root);
 
@@ -94,7 +94,7 @@ check_mqtt(struct loader *l, const struct node *root)
 	const struct mqtt_config *mqtt = &l->c->mqtt;
 	const struct node *map = node_get(root, "mqtt");
 
-	if (mqtt->topic_root && !is_topic_root(mqtt->topic_root))
+	if (mqtt->topic_root && !is_prefix(mqtt->topic_root))
 		reader_error(&l->r, node_get(map, "topic_root"), "mqtt.topic_root", NULL,
 			"\"%.64s\" must be topic levels without +, #, spaces and empty levels",
 			mqtt->topic_root);
@@ -103,6 +103,18 @@ check_mqtt(struct loader *l, const struct node *root)
 	if (mqtt->reconnect_min_ms > mqtt->reconnect_max_ms)
 		reader_error(&l->r, node_get(map, "reconnect"), "mqtt.reconnect", NULL,
 			"min must not be longer than max");
+}
+
+static void
+check_hass(struct loader *l, const struct node *root)
+{
+	const char *prefix = l->c->hass_prefix;
+
+	if (prefix && !is_prefix(prefix))
+		reader_error(&l->r, node_get(node_get(root, "home_assistant"), "prefix"),
+			"home_assistant.prefix", NULL,
+			"\"%.64s\" must be topic levels without +, #, spaces and empty levels",
+			prefix);
 }
 
 static void
@@ -117,6 +129,7 @@ read_all(struct loader *l, const struct node *root)
 	loader_brokers(l);
 	loader_listen(l);
 	check_mqtt(l, root);
+	check_hass(l, root);
 	loader_check_secrets(l, root);
 	loader_buses(l);
 	loader_machines(l);

@@ -101,6 +101,7 @@ struct config {
 	const char *park, *gateway;
 	enum language language;
 	struct mqtt_config mqtt;
+	const char *hass_prefix; /* of Home Assistant's discovery; NULL: it is told nothing */
 	const char *spool_path;
 	int64_t spool_max_bytes;
 	const char *metrics_host; /* NULL: off */

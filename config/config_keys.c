@@ -382,6 +382,16 @@ static const struct key clock_keys[] = {
 };
 static const struct key_table clock_table = KEY_TABLE("clock", clock_keys);
 
+static const struct key hass_keys[] = {
+	{.name = "prefix",
+		.type = KEY_STRING,
+		.offset = AT(c.hass_prefix),
+		.shown = "off",
+		.doc = "Home Assistant's discovery prefix, there `homeassistant` unless it was changed: "
+		       "each machine is announced below it ([home-assistant.md](home-assistant.md))"},
+};
+static const struct key_table hass_table = KEY_TABLE("home_assistant", hass_keys);
+
 static const struct key config_keys[] = {
 	{.name = "park",
 		.type = KEY_ID,
@@ -405,6 +415,10 @@ static const struct key config_keys[] = {
 		.flags = KEY_REQUIRED,
 		.sub = &mqtt_table,
 		.doc = "where to publish"},
+	{.name = "home_assistant",
+		.type = KEY_MAP,
+		.sub = &hass_table,
+		.doc = "machines as devices of Home Assistant"},
 	{.name = "spool",
 		.type = KEY_MAP,
 		.sub = &spool_table,

@@ -146,6 +146,7 @@ announce_withdrawal(struct gateway *g, struct machine *m)
 	struct retained *all[] = {&m->availability, &m->snapshot, &m->totals, &m->info};
 	const size_t n = sizeof(all) / sizeof(all[0]);
 	m->removed = true;
+	hass_withdraw(g, m); /* first: of topics that are gone it would complain */
 	m->retained_left = (unsigned)(n + alarm_topics_withdraw(g, m));
 	for (size_t i = 0; i < m->n_sources; i++)
 		m->sources[i]->removed = true;

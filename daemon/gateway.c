@@ -396,6 +396,7 @@ tick(void *arg)
 	tick_machines(g, now_us);
 	remember_tick(g, now_us);
 	inbound_tick(g, now_us);
+	hass_tick(g, now_us);
 	journal_tick(g, now_us);
 	replay_tick(g, now_us);
 	numbers_tick(g, now_us);
@@ -642,6 +643,7 @@ gateway_destroy(struct gateway *g)
 	trouble_free(g);
 	control_free(g);
 	outbox_destroy(g->outbox);
+	hass_free(g);
 	free_machines(g);
 	free_topics(g);
 	if (loop_destroy(g->loop) < 0)

@@ -54,7 +54,8 @@ struct stray { /* a retained topic at the broker that nobody owns any more */
 	char topic[];
 };
 
-struct reload; /* reload.c */
+struct reload;     /* reload.c */
+struct hass_topic; /* hass.c */
 
 struct gateway {
 	struct config *config;
@@ -104,6 +105,10 @@ struct gateway {
 	struct retained availability, info, health;
 	const char *event_topic, *gap_topic;
 	int64_t next_health_us, next_checkpoint_us;
+	struct { /* hass.c */
+		struct hass_topic *topics;
+		int64_t due_us; /* all of them are published then; 0: nothing is due */
+	} hass;
 	struct { /* clockwatch.c */
 		int fd;
 		int64_t lead_ms, next_us;
@@ -160,6 +165,19 @@ bool alarm_topic_waits(const struct machine *m, const char *code);
 void alarm_topics_tick(struct gateway *g, struct machine *m, struct moment now);
 size_t alarm_topics_withdraw(struct gateway *g, struct machine *m); /* how many leave */
 void alarm_topics_free(struct machine *m);
+
+/* ---- hass.c: what Home Assistant is told ------------------------------------------------------
+ */
+void hass_changed(struct gateway *g, const struct machine *m); /* what the machine is */
+void hass_withdraw(struct gateway *g, const struct machine *m);
+/* It is the topic of a machine that is configured. */
+bool hass_owns(const struct gateway *g, const char *topic);
+void hass_connected(struct gateway *g, int64_t now_us);
+/* False: the message is not Home Assistant's. */
+bool hass_message(struct gateway *g, const struct uplink_event *e, int64_t now_us);
+void hass_tick(struct gateway *g, int64_t now_us);
+void hass_reloaded(struct gateway *g, const struct config *old);
+void hass_free(struct gateway *g);
 
 /* ---- follow.c: what follows for a machine ---------------------------------------------------- */
 /* Decides anew and tells what changed; `at_once`: the snapshot in any case. */

@@ -156,6 +156,7 @@ identity_look(struct gateway *g, struct source *s, struct polled_unit *unit)
 		return;
 	describe(&now, s->identity, sizeof(s->identity));
 	outbox_mark(g->outbox, &s->machine->info);
+	hass_changed(g, s->machine);
 	bool foreign =
 		differs(s->known.plugged, now.plugged) || differs(s->known.device, now.device);
 	if (foreign)

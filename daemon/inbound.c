@@ -48,6 +48,7 @@ inbound_connected(struct gateway *g, int64_t now_us)
 	uplink_subscribe(g->uplink, path(g, alarms, topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/alarm/+", topic, sizeof(topic)));
 	uplink_subscribe(g->uplink, path(g, "machines/+/usage", topic, sizeof(topic)));
+	hass_connected(g, now_us);
 	g->mqtt.held_elsewhere = false;
 	g->mqtt.lookout_until_us = now_us + LOOKOUT_US;
 }
@@ -269,6 +270,8 @@ void
 inbound_message(struct gateway *g, const struct uplink_event *e)
 {
 	char prefix[256];
+	if (hass_message(g, e, clock_mono_us()))
+		return;
 	if (g->config->mqtt.ack_archiver &&
 		strcmp(e->topic, ack_topic(g, prefix, sizeof(prefix))) == 0) {
 		on_ack(g, e);

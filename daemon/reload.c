@@ -345,6 +345,7 @@ apply(struct gateway *g, struct reload *r, struct config *now)
 	outbox_mark(g->outbox, &g->info);
 	tell_config(g, now->hash, NULL);
 	gateway_settle(g);
+	hass_reloaded(g, r->old);
 	uplink_update(g->uplink, &now->mqtt);
 	control_update(g, r->old);
 	metrics_update(g, r->old);

@@ -303,6 +303,14 @@ is_owned(const struct gateway *g, const char *path)
 	return m && strncmp(leaf, "/alarm/", 7) == 0 && alarm_topic_is_shown(m, leaf + 7);
 }
 
+/* "PREFIX/device/PARK/MACHINE/config": the one kind of topic outside of the park's. */
+static bool
+is_of_hass(const char *topic)
+{
+	const char *leaf = strrchr(topic, '/');
+	return leaf && strcmp(leaf, "/config") == 0;
+}
+
 static void
 clear_orphan(void *arg, const char *topic, const char *text)
 {
@@ -317,6 +325,8 @@ clear_orphan(void *arg, const char *topic, const char *text)
 		g->config->park, g->config->gateway);
 	n = (int)strlen(prefix);
 	if (strncmp(topic, prefix, (size_t)n) == 0 && !trouble_is_shown(g, topic + n))
+		inbound_clear_topic(g, topic);
+	if (is_of_hass(topic) && !hass_owns(g, topic))
 		inbound_clear_topic(g, topic);
 }
 

@@ -90,7 +90,7 @@ function takeLink(message) {
 	connectedOnce ||= link === "online" || link === "loading";
 	showLink();
 	if (link === "refused")
-		parts.login.show(access, say(why || "refused"));
+		parts.login.show(access, say(why === "denied" && !access.username ? "anonymous" : why || "refused"));
 }
 
 function showLink() {

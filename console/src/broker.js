@@ -7,6 +7,7 @@
 import mqtt from "mqtt";
 
 const RETRY_MS = 2000, CONNECT_MS = 10000, KEEPALIVE_S = 20;
+const MAX_PACKET = 128 * 1024; // bytes; the broker sends nothing longer. Our longest have 64 KiB
 const QUIET_MS = 1500; // without a retained message: all have been told
 
 /** Reason codes (MQTT 5, 2.4; 3.1.1, 3.2.2.3) after which trying again is of no use. */
@@ -32,7 +33,7 @@ export class Broker {
 				protocolVersion: 5, clean: true, keepalive: KEEPALIVE_S, resubscribe: false,
 				clientId: `console-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`,
 				username: settings.username || undefined, password: settings.password || undefined,
-				reconnectPeriod: RETRY_MS, connectTimeout: CONNECT_MS,
+				reconnectPeriod: RETRY_MS, connectTimeout: CONNECT_MS, properties: { maximumPacketSize: MAX_PACKET },
 			});
 		} catch (error) {
 			this.on.link("refused", "address", String(error.message));

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The console in a real browser: headless Chromium, driven over WebDriver."""
+import fcntl
+import os
+import re
 import shutil
+import subprocess
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
@@ -8,7 +12,9 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from conftest import wait_until
+from conftest import BUILD, TOP, Broker, is_listening, take_free_port, wait_until
+
+SUBSCRIPTIONS = re.compile(r"^\d+: console-\S+ (0 )?(\S+/\S+)$", re.M)
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
@@ -58,10 +64,10 @@ class Console:
 
     def wait_text(self, selector, *words, timeout=15):
         """Until the elements' texts together hold all these words."""
-        def check():
-            text = "\n".join(self.texts(selector))
-            return all(word in text for word in words) and text
-        return wait_until(check, timeout=timeout, interval=0.05, what=f"{selector} says {words}")
+        try:
+            return self.wait(lambda: all(word in "\n".join(self.texts(selector)) for word in words), "the words", timeout)
+        except AssertionError:
+            raise AssertionError(f"{selector} does not say {words} within {timeout} s, but {self.texts(selector)}") from None
 
     def wait_link(self, state, timeout=15):
         self.wait(lambda: self.js("return document.body.dataset.link") == state, f"the connection is {state}", timeout)
@@ -84,3 +90,33 @@ class Console:
 
     def close(self):
         self.driver.quit()
+
+
+class WebBroker(Broker):
+    """Mosquitto whose second listener speaks WebSockets and serves the page."""
+
+    def __init__(self, spawn, folder, page):
+        super().__init__(spawn, folder, take_free_port())
+        self.page, self.web_port = page, take_free_port()
+        self.web = f"http://127.0.0.1:{self.web_port}/"
+
+    def start(self, extra="", anonymous="true"):
+        super().start(f"log_type error\nlog_type subscribe\nlog_type unsubscribe\nlistener {self.web_port} 127.0.0.1\nprotocol websockets\nhttp_dir {self.page}\n{extra}", anonymous)
+        wait_until(lambda: is_listening(self.web_port), what="the page is served")
+        return self
+
+    def subscriptions(self):
+        """What consoles asked for, in their order: ("+" or "-", filter)."""
+        log = self.process.err() + self.process.out()
+        return [("+" if m.group(1) else "-", m.group(2)) for m in SUBSCRIPTIONS.finditer(log)]
+
+
+def build_page():
+    """The page's folder, made by `make console`; None where npm or its registry cannot be had."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    with open(BUILD / "console.lock", "w") as lock:  # tests run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(["make", "--no-print-directory", f"BUILD={BUILD}", "console"], cwd=TOP, env=env,
+                              capture_output=True, text=True)
+    return BUILD / "console" if done.returncode == 0 else None

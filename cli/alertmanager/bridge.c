@@ -26,8 +26,6 @@ enum {
 	TICK_MS = 1000,
 	JUDGE_MS = 200,   /* what changes in bursts is looked at together */
 	READY_MS = 20000, /* whatever is broken: systemd is not to restart us for it */
-	STUCK_MS =
-		120000, /* a thread that was not seen for so long; name resolution may take long */
 	STOP_MS = 3000,
 	COMPLAIN_MS = 60000
 };
@@ -45,7 +43,7 @@ struct bridge {
 	int64_t started_ms, started_wall_ms;
 	int64_t judged_ms, next_judge_ms; /* mono; wall */
 	int64_t complained_ms, fed_ms;    /* mono */
-	bool dirty, ready;
+	bool dirty, ready, hangs;
 	char status[256];
 };
 
@@ -141,8 +139,13 @@ static void
 collect(void *context, struct metrics_facts *f)
 {
 	struct bridge *b = context;
+	const struct picture *p = feed_look(b->feed, &b->state, words_now_ms());
+	struct fleet fleet = fleet_count(p);
 
+	feed_release(b->feed);
+	b->dirty |= b->state.changed;
 	*f = (struct metrics_facts){.feed = b->state,
+		.fleet = fleet,
 		.gateways = b->n_gateways,
 		.gateways_offline = b->n_offline,
 		.alarms = b->n_alarms,
@@ -202,8 +205,13 @@ static void
 feed_watchdog(struct bridge *b, int64_t mono_ms)
 {
 	int64_t every_ms = service_watchdog_ms();
+	bool hangs = mono_ms > b->state.due_ms;
 
-	if (!every_ms || mono_ms < b->fed_ms + every_ms || mono_ms > b->state.alive_ms + STUCK_MS)
+	if (hangs != b->hangs)
+		service_log(hangs ? SERVICE_ERROR : SERVICE_INFO, "the broker's thread %s",
+			hangs ? "hangs" : "moves again");
+	b->hangs = hangs;
+	if (!every_ms || mono_ms < b->fed_ms + every_ms || hangs)
 		return;
 	b->fed_ms = mono_ms;
 	service_notify("WATCHDOG=1");
@@ -283,7 +291,7 @@ start(struct bridge *b)
 	int code = poster_create(&b->poster, &o->poster, on_answer, b);
 
 	if (code == CLI_FINE)
-		code = feed_create(&b->feed, &o->broker, o->hold_ms, wake, b);
+		code = feed_create(&b->feed, &o->broker, o->listen, o->hold_ms, wake, b);
 	if (code == CLI_FINE)
 		code = open_signals(b);
 	if (code != CLI_FINE)

@@ -22,6 +22,9 @@ enum {
 	WAIT_MS = 500,
 	RETRY_MIN_MS = 1000,
 	RETRY_MAX_MS = 30000,
+	/* When the thread will be heard of again: name resolution may take long. */
+	LOOP_MS = 10000,
+	CONNECT_MS = 120000,
 	COMPLAIN_MS = 60000
 };
 
@@ -95,15 +98,28 @@ set_connected(struct feed *f, bool connected)
 	f->wake(f->context);
 }
 
-/* Whether to go on. */
+/* Whether to go on; if so, it will be asked again within so long. */
 static bool
-still_wanted(struct feed *f)
+still_wanted(struct feed *f, int promise_ms)
 {
 	pthread_mutex_lock(&f->lock);
 	bool wanted = !f->stop;
-	f->state.alive_ms = cli_now_ms();
+	f->state.due_ms = cli_now_ms() + promise_ms;
 	pthread_mutex_unlock(&f->lock);
 	return wanted;
+}
+
+/* What was refused for want of room is told again only to a new connection; not too often, because
+ * that is what a park that wavers at its limit would make of it. */
+static bool
+should_read_again(struct feed *f, int64_t since_ms)
+{
+	pthread_mutex_lock(&f->lock);
+	bool again = cli_now_ms() >= since_ms + f->grace_ms && picture_has_room_again(&f->picture);
+	pthread_mutex_unlock(&f->lock);
+	if (again)
+		service_log(SERVICE_INFO, "there is room again: all is read again");
+	return again;
 }
 
 /* false: the connection is lost, or nobody wants it any more. */
@@ -114,7 +130,7 @@ settle(struct feed *f)
 
 	for (; now_ms < quiet && now_ms < end; now_ms = cli_now_ms()) {
 		int n = broker_wait(f->client, (int)(quiet - now_ms));
-		if (n < 0 || !still_wanted(f))
+		if (n < 0 || !still_wanted(f, LOOP_MS))
 			return false;
 		if (n > 0)
 			quiet = cli_now_ms() + QUIET_MS;
@@ -133,7 +149,9 @@ connection(struct feed *f)
 		return false;
 	service_log(SERVICE_INFO, "%s: connected", broker_url(f->client));
 	set_connected(f, true);
-	while (still_wanted(f) && broker_wait(f->client, WAIT_MS) >= 0)
+	int64_t since_ms = cli_now_ms();
+	while (still_wanted(f, LOOP_MS) && broker_wait(f->client, WAIT_MS) >= 0 &&
+		!should_read_again(f, since_ms))
 		;
 	set_connected(f, false);
 	return true;
@@ -162,13 +180,14 @@ run(void *context)
 	int64_t most_ms = RETRY_MIN_MS;
 	bool told = false;
 
-	while (still_wanted(f)) {
+	while (still_wanted(f, CONNECT_MS)) {
 		bool useful = connection(f);
-		if (!still_wanted(f))
+		if (!still_wanted(f, RETRY_MAX_MS + LOOP_MS))
 			break;
-		if (useful || !told)
+		const char *why = broker_error(f->client);
+		if (why[0] && (useful || !told)) /* else we gave it up ourselves */
 			service_log(SERVICE_WARNING, "%s: %s; trying again", broker_url(f->client),
-				broker_error(f->client));
+				why);
 		told = true;
 		if (useful)
 			most_ms = RETRY_MIN_MS;
@@ -182,7 +201,7 @@ run(void *context)
  */
 
 int
-feed_create(struct feed **out, const struct broker_options *broker, int64_t grace_ms,
+feed_create(struct feed **out, const struct broker_options *broker, bool fleet, int64_t grace_ms,
 	void (*wake)(void *context), void *context)
 {
 	pthread_condattr_t attr;
@@ -194,8 +213,8 @@ feed_create(struct feed **out, const struct broker_options *broker, int64_t grac
 	f->wake = wake;
 	f->context = context;
 	f->state.away_ms = words_now_ms();
-	f->state.alive_ms = cli_now_ms();
-	int code = broker_create(&f->client, broker, picture_topics, take, f);
+	f->state.due_ms = cli_now_ms() + CONNECT_MS;
+	int code = broker_create(&f->client, broker, picture_topics(fleet), take, f);
 	if (code != CLI_FINE) {
 		free(f);
 		return code;
@@ -212,7 +231,11 @@ feed_create(struct feed **out, const struct broker_options *broker, int64_t grac
 int
 feed_start(struct feed *f)
 {
-	return -pthread_create(&f->thread, NULL, run, f);
+	int rc = pthread_create(&f->thread, NULL, run, f);
+
+	if (!rc)
+		pthread_setname_np(f->thread, "feed");
+	return -rc;
 }
 
 const struct picture *

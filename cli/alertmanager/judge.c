@@ -58,7 +58,7 @@ judge_alarm(struct round *r, const struct picture *p, const struct picture_alarm
 {
 	const struct picture_machine *m =
 		alarm->machine[0] ? picture_machine(p, alarm->park, alarm->machine) : NULL;
-	const char *titles = m ? m->notes : "";
+	const char *titles = m && m->notes ? m->notes : "";
 	char labels[LABELS_SIZE], notes[NOTES_SIZE];
 
 	write_labels(&(struct labels){.code = alarm->code,

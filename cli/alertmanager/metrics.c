@@ -76,5 +76,6 @@ metrics_print(const struct metrics_facts *f, bool openmetrics)
 	exposition_table(&e, of_bridge, N(of_bridge), f, 1, sizeof *f, NULL, NULL);
 	exposition_table(&e, of_target, N(of_target), f->targets, f->n_targets, sizeof *f->targets,
 		"alertmanager", url_of);
+	fleet_print(&e, &f->fleet);
 	return exposition_end(&e);
 }

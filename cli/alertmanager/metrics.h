@@ -4,6 +4,7 @@
 #define CLI_ALERTMANAGER_METRICS_H
 
 #include "cli/alertmanager/feed.h"
+#include "cli/alertmanager/fleet.h"
 #include "cli/alertmanager/target.h"
 
 struct metrics_facts {
@@ -14,6 +15,7 @@ struct metrics_facts {
 	size_t n_targets;
 	int64_t mono_ms;
 	int64_t started_ms; /* mono */
+	struct fleet fleet;
 };
 
 /* In OpenMetrics, or in Prometheus' older text format (0.0.4), which promtool checks; to be freed.
@@ -22,7 +24,7 @@ char *metrics_print(const struct metrics_facts *f, bool openmetrics);
 
 struct metrics;
 
-/* Serves what `collect` fills in. NULL: it cannot; *why says why not. */
+/* Serves what `collect` fills in, and finishes its fleet. NULL: it cannot; *why says why not. */
 struct metrics *metrics_start(const char *listen,
 	void (*collect)(void *context, struct metrics_facts *f), void *context, const char **why);
 /* To be waited on; then metrics_serve(), which is also to be called about once a second. */

@@ -58,6 +58,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *url, co
 			"text/plain");
 	m->collect(m->context, &facts);
 	char *text = metrics_print(&facts, openmetrics);
+	fleet_finish(&facts.fleet);
 	if (!text)
 		return MHD_NO;
 	return reply(connection, MHD_HTTP_OK, text, MHD_RESPMEM_MUST_FREE,

@@ -7,38 +7,36 @@
 #include <string.h>
 
 #include "cli/alertmanager/notes.h"
-#include "cli/doc.h"
+#include "cli/alertmanager/picture_impl.h"
 #include "config/scalar.h"
 
 enum {
 	PAYLOAD_MAX = 256 * 1024,
-	KEY_SIZE = 4 * PICTURE_CODE,
 	/* A gateway tells its health once a minute, so when one is found offline it was alive at
 	 * that time and not a minute later. */
 	HEALTH_MS = 60000,
 	OVERHEAD = 160 /* of a thing: of malloc(3), the tree, and its share of the park */
 };
 
-/* Where a message belongs. */
-struct place {
-	const char *park, *id, *code; /* of a machine or gateway; of an alarm, else NULL */
-	bool of_gateway;
-	const char *payload;
-	size_t len;
-	int64_t now_ms;
-};
+const char *const picture_severities[PICTURE_SEVERITIES] = {"info", "warning", "error", "critical"};
 
-struct park {
-	struct map_node node;
-	size_t bytes;
-};
+#define OF_ALERTS                                                                                  \
+	"parks/+/gateways/+/health", "parks/+/gateways/+/availability",                            \
+		"parks/+/gateways/+/alarm/+", "parks/+/machines/+/alarm/+",                        \
+		"parks/+/machines/+/info"
 
-const char *const picture_topics[] = {"parks/+/gateways/+/health",
-	"parks/+/gateways/+/availability", "parks/+/gateways/+/alarm/+",
-	"parks/+/machines/+/alarm/+", "parks/+/machines/+/info", NULL};
+const char *const *
+picture_topics(bool fleet)
+{
+	static const char *const of_alerts[] = {OF_ALERTS, NULL};
+	static const char *const all[] = {
+		OF_ALERTS, "parks/+/machines/+/usage", "parks/+/machines/+/state", NULL};
 
-static bool
-is_id(const char *s)
+	return fleet ? all : of_alerts;
+}
+
+bool
+picture_is_id(const char *s)
 {
 	return scalar_matches(
 		s, SCALAR_LOWER SCALAR_DIGIT, SCALAR_LOWER SCALAR_DIGIT "_-", 1, PICTURE_ID - 1);
@@ -51,8 +49,8 @@ is_code(const char *s)
 		s, SCALAR_LOWER SCALAR_DIGIT, SCALAR_LOWER SCALAR_DIGIT "-", 1, PICTURE_CODE - 1);
 }
 
-static void
-copy_id(char to[PICTURE_ID], const char *id)
+void
+picture_copy_id(char to[PICTURE_ID], const char *id)
 {
 	snprintf(to, PICTURE_ID, "%s", id);
 }
@@ -60,60 +58,136 @@ copy_id(char to[PICTURE_ID], const char *id)
 /* ---- room -------------------------------------------------------------------------------------
  */
 
-/* Finds it, or adds it, if there is room for it and `more` bytes of text. */
-static void *
-find_or_add(struct picture *p, struct map *m, const char *key, const char *park, size_t size,
-	size_t more)
+static struct picture_park *
+find_or_add_park(struct picture *p, const char *park)
 {
-	struct picture_thing *thing = map_find(m, key);
-	struct park *owner = map_find(&p->parks, park);
-	size_t bytes = size + strlen(key) + more + OVERHEAD, had = thing ? thing->bytes : 0;
-	size_t of_park = (owner ? owner->bytes : 0) - had + bytes, of_all = p->bytes - had + bytes;
+	struct picture_park *found = map_find(&p->parks, park);
 
-	p->full = of_park > PICTURE_PARK_BYTES || of_all > PICTURE_BYTES || p->full;
-	if (bytes > had && (of_park > PICTURE_PARK_BYTES || of_all > PICTURE_BYTES))
-		return NULL;
-	if (!owner)
-		owner = map_add(&p->parks, park, sizeof *owner);
-	if (!thing)
-		thing = owner ? map_add(m, key, size) : NULL;
-	if (!thing)
-		return NULL;
-	thing->bytes = bytes;
-	owner->bytes = of_park;
-	p->bytes = of_all;
-	return thing;
+	if (found || p->parks.n >= PICTURE_PARKS)
+		return found;
+	return map_add(&p->parks, park, sizeof *found);
 }
 
 static void
-forget(struct picture *p, struct map *m, void *thing, const char *park)
+drop_if_empty(struct picture *p, struct picture_park *park)
 {
-	struct park *owner = map_find(&p->parks, park);
-	size_t bytes = ((const struct picture_thing *)thing)->bytes;
+	if (!park->bytes)
+		map_remove(&p->parks, park);
+}
+
+void *
+picture_add(struct picture *p, struct map *m, const char *key, const char *park, size_t size,
+	size_t more)
+{
+	struct picture_thing *thing = map_find(m, key);
+	struct picture_park *owner = thing ? thing->park : find_or_add_park(p, park);
+	size_t bytes = size + strlen(key) + more + OVERHEAD, had = thing ? thing->bytes : 0;
+	size_t of_park = (owner ? owner->bytes : 0) - had + bytes, of_all = p->bytes - had + bytes;
+	bool fits = owner && of_park <= PICTURE_PARK_BYTES && of_all <= PICTURE_BYTES;
+
+	p->full |= !fits;
+	if (owner)
+		owner->refused |= of_park > PICTURE_PARK_BYTES;
+	if (!fits && bytes > had)
+		thing = NULL;
+	else if (!thing)
+		thing = map_add(m, key, size);
+	if (thing) {
+		thing->bytes = bytes;
+		thing->park = owner;
+		owner->bytes = of_park;
+		p->bytes = of_all;
+	} else if (owner) {
+		drop_if_empty(p, owner);
+	}
+	return thing;
+}
+
+void
+picture_forget(struct picture *p, struct map *m, void *thing)
+{
+	struct picture_park *park = ((struct picture_thing *)thing)->park;
+	size_t bytes = ((struct picture_thing *)thing)->bytes;
 
 	map_remove(m, thing);
 	p->bytes -= bytes;
-	owner->bytes -= bytes;
-	if (!owner->bytes)
-		map_remove(&p->parks, owner);
+	park->bytes -= bytes;
+	drop_if_empty(p, park);
+}
+
+/* Less than all, so that it is not full again at once. */
+static bool
+is_roomy(size_t used, size_t of)
+{
+	return used < of - of / 8;
+}
+
+bool
+picture_has_room_again(const struct picture *p)
+{
+	if (!p->full || !is_roomy(p->bytes, PICTURE_BYTES) || !is_roomy(p->parks.n, PICTURE_PARKS))
+		return false;
+	for (const struct map_node *i = p->parks.first; i; i = i->next) {
+		const struct picture_park *park = (const struct picture_park *)i;
+		if (park->refused && !is_roomy(park->bytes, PICTURE_PARK_BYTES))
+			return false;
+	}
+	return true;
+}
+
+/* ---- time -------------------------------------------------------------------------------------
+ */
+
+static int64_t
+clamp(int64_t ms, int64_t low, int64_t high)
+{
+	return ms < low ? low : ms > high ? high : ms;
+}
+
+static void
+heard_at(struct picture_park *park, int64_t ms)
+{
+	if (ms > park->heard_ms)
+		park->heard_ms = ms;
+}
+
+void
+picture_heard(struct picture_park *park, const struct doc *d, int64_t now_ms)
+{
+	heard_at(park, clamp(doc_int(d, "ts", 0), 0, now_ms));
 }
 
 /* ---- gateways ---------------------------------------------------------------------------------
  */
 
+static void
+gateway_key(char key[PICTURE_KEY], const char *park, const char *gateway)
+{
+	snprintf(key, PICTURE_KEY, "%s/%s", park, gateway);
+}
+
 static struct picture_gateway *
 find_gateway(struct picture *p, const struct place *at)
 {
-	char key[KEY_SIZE];
+	char key[PICTURE_KEY];
 
-	snprintf(key, sizeof key, "%s/%s", at->park, at->id);
+	gateway_key(key, at->park, at->id);
 	struct picture_gateway *g =
-		find_or_add(p, &p->gateways, key, at->park, sizeof(struct picture_gateway), 0);
+		picture_add(p, &p->gateways, key, at->park, sizeof(struct picture_gateway), 0);
 	if (g) {
-		copy_id(g->park, at->park);
-		copy_id(g->id, at->id);
+		picture_copy_id(g->park, at->park);
+		picture_copy_id(g->id, at->id);
 	}
 	return g;
+}
+
+const struct picture_gateway *
+picture_gateway(const struct picture *p, const char *park, const char *gateway)
+{
+	char key[PICTURE_KEY];
+
+	gateway_key(key, park, gateway);
+	return map_find(&p->gateways, key);
 }
 
 static int64_t
@@ -135,7 +209,7 @@ take_availability(struct picture *p, const struct place *at)
 	if (!g)
 		return PICTURE_FULL;
 	if (!at->len) {
-		forget(p, &p->gateways, g, at->park);
+		picture_forget(p, &p->gateways, g);
 		return PICTURE_TAKEN;
 	}
 	if (offline && !(g->told && g->offline))
@@ -150,78 +224,20 @@ static enum picture_verdict
 take_health(struct picture *p, const struct place *at)
 {
 	struct doc *d = at->len ? doc_parse(at->payload, at->len) : NULL;
-	int64_t ts = doc_int(d, "ts", -1);
+	enum picture_verdict verdict = at->len ? PICTURE_INVALID : PICTURE_IGNORED;
 
-	doc_free(d);
-	if (!at->len)
-		return PICTURE_IGNORED;
-	if (ts < 0)
-		return PICTURE_INVALID;
+	if (doc_int(d, "ts", -1) < 0)
+		goto out;
 	struct picture_gateway *g = find_gateway(p, at);
-	if (!g)
-		return PICTURE_FULL;
-	g->heard_ms = ts;
-	return PICTURE_IGNORED; /* it changes nothing by itself */
-}
-
-/* ---- machines ---------------------------------------------------------------------------------
- */
-
-static void
-machine_key(char key[KEY_SIZE], const char *park, const char *machine)
-{
-	snprintf(key, KEY_SIZE, "%s/%s", park, machine);
-}
-
-static enum picture_verdict
-drop_machine(struct picture *p, const char *key, const char *park)
-{
-	struct picture_machine *m = map_find(&p->machines, key);
-
-	if (!m)
-		return PICTURE_IGNORED;
-	free(m->notes);
-	forget(p, &p->machines, m, park);
-	return PICTURE_TAKEN;
-}
-
-static enum picture_verdict
-take_info(struct picture *p, const struct place *at)
-{
-	char key[KEY_SIZE];
-
-	machine_key(key, at->park, at->id);
-	if (!at->len)
-		return drop_machine(p, key, at->park);
-	struct doc *d = doc_parse(at->payload, at->len);
-	const char *class = doc_text(d, "class", "");
-	char *notes = notes_of_machine(d);
-	enum picture_verdict verdict = PICTURE_INVALID;
-	if (!notes || !is_id(class))
-		goto out;
-	struct picture_machine *m =
-		find_or_add(p, &p->machines, key, at->park, sizeof *m, strlen(notes));
 	verdict = PICTURE_FULL;
-	if (!m)
+	if (!g)
 		goto out;
-	free(m->notes);
-	m->notes = notes;
-	notes = NULL;
-	copy_id(m->class, class);
-	verdict = PICTURE_TAKEN;
+	g->heard_ms = doc_int(d, "ts", 0);
+	picture_heard(g->thing.park, d, at->now_ms);
+	verdict = PICTURE_IGNORED; /* it changes nothing by itself */
 out:
-	free(notes);
 	doc_free(d);
 	return verdict;
-}
-
-const struct picture_machine *
-picture_machine(const struct picture *p, const char *park, const char *machine)
-{
-	char key[KEY_SIZE];
-
-	machine_key(key, park, machine);
-	return map_find(&p->machines, key);
 }
 
 /* ---- alarms -----------------------------------------------------------------------------------
@@ -230,28 +246,17 @@ picture_machine(const struct picture *p, const char *park, const char *machine)
 static void
 drop_alarm(struct picture *p, struct picture_alarm *a)
 {
-	char park[PICTURE_ID];
-
-	copy_id(park, a->park);
 	free(a->notes);
-	forget(p, &p->alarms, a, park);
+	picture_forget(p, &p->alarms, a);
 }
 
 static const char *
 find_severity(const char *word)
 {
-	static const char *const severities[] = {"info", "warning", "error", "critical"};
-
-	for (size_t i = 0; i < sizeof severities / sizeof severities[0]; i++)
-		if (!strcmp(word, severities[i]))
-			return severities[i];
+	for (size_t i = 0; i < PICTURE_SEVERITIES; i++)
+		if (!strcmp(word, picture_severities[i]))
+			return picture_severities[i];
 	return NULL;
-}
-
-static int64_t
-clamp(int64_t ms, int64_t low, int64_t high)
-{
-	return ms < low ? low : ms > high ? high : ms;
 }
 
 /* What its life says: `a` holds what was known of it before, or zeroes. */
@@ -278,7 +283,7 @@ is_alarm(const struct doc *d, const struct place *at)
 {
 	return doc_int(d, "v", 0) == 1 && doc_int(d, "raised", -1) >= 0 &&
 	       find_severity(doc_text(d, "severity", "")) &&
-	       (at->of_gateway || is_id(doc_text(d, "gw", "")));
+	       (at->of_gateway || picture_is_id(doc_text(d, "gw", "")));
 }
 
 static enum picture_verdict
@@ -289,7 +294,7 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 	if (!notes)
 		return PICTURE_INVALID;
 	struct picture_alarm *a =
-		find_or_add(p, &p->alarms, key, at->park, sizeof *a, strlen(notes));
+		picture_add(p, &p->alarms, key, at->park, sizeof *a, strlen(notes));
 	enum picture_verdict verdict = a ? PICTURE_TAKEN : PICTURE_FULL;
 	if (!a) { /* that it ended is to be known even if its new text has no room */
 		free(notes);
@@ -299,9 +304,9 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 	if (!a)
 		return verdict;
 	take_life(a, d, at->now_ms);
-	copy_id(a->park, at->park);
-	copy_id(a->machine, at->of_gateway ? "" : at->id);
-	copy_id(a->gateway, at->of_gateway ? at->id : doc_text(d, "gw", ""));
+	picture_copy_id(a->park, at->park);
+	picture_copy_id(a->machine, at->of_gateway ? "" : at->id);
+	picture_copy_id(a->gateway, at->of_gateway ? at->id : doc_text(d, "gw", ""));
 	snprintf(a->code, sizeof a->code, "%s", at->code);
 	a->severity = find_severity(doc_text(d, "severity", ""));
 	a->connection = p->connection;
@@ -315,7 +320,7 @@ keep_alarm(struct picture *p, const char *key, const struct place *at, const str
 static enum picture_verdict
 take_alarm(struct picture *p, const struct place *at)
 {
-	char key[KEY_SIZE];
+	char key[PICTURE_KEY];
 
 	snprintf(key, sizeof key, "%s/%c/%s/%s", at->park, at->of_gateway ? 'g' : 'm', at->id,
 		at->code);
@@ -339,12 +344,36 @@ static const struct {
 	enum picture_verdict (*take)(struct picture *p, const struct place *at);
 	bool coded; /* a CODE follows */
 } kinds[] = {
-	{"machines", "info", take_info, false},
+	{"machines", "info", picture_take_info, false},
+	{"machines", "state", picture_take_state, false},
+	{"machines", "usage", picture_take_usage, false},
 	{"gateways", "health", take_health, false},
 	{"gateways", "availability", take_availability, false},
 	{"gateways", "alarm", take_alarm, true},
 	{"machines", "alarm", take_alarm, true},
 };
+
+static enum picture_verdict
+take(struct picture *p, const struct place *at, const char *whose, const char *what)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (!strcmp(whose, kinds[i].whose) && !strcmp(what, kinds[i].what) &&
+			kinds[i].coded == (at->code != NULL))
+			return kinds[i].take(p, at);
+	return PICTURE_INVALID;
+}
+
+/* What is retained comes again with each connection, what is removed was removed by anybody, and
+ * `offline` is the broker's word: those say nothing of how the park is now. */
+static void
+note_life(struct picture *p, const struct place *at, const char *what)
+{
+	struct picture_park *park = map_find(&p->parks, at->park);
+	bool is_will = !strcmp(what, "availability") && at->len == 7;
+
+	if (park && p->settled && at->len && !is_will)
+		heard_at(park, at->now_ms);
+}
 
 enum picture_verdict
 picture_take(struct picture *p, const char *topic, const char *payload, size_t len, int64_t now_ms)
@@ -358,7 +387,7 @@ picture_take(struct picture *p, const char *topic, const char *payload, size_t l
 	while (n < 7 && (levels[n] = strsep(&rest, "/")))
 		n++;
 	/* parks/P/machines/M/alarm/CODE */
-	if (n < 5 || n > 6 || !is_id(levels[1]) || !is_id(levels[3]) ||
+	if (n < 5 || n > 6 || !picture_is_id(levels[1]) || !picture_is_id(levels[3]) ||
 		(n == 6 && !is_code(levels[5])))
 		return PICTURE_INVALID;
 	struct place at = {.park = levels[1],
@@ -368,11 +397,10 @@ picture_take(struct picture *p, const char *topic, const char *payload, size_t l
 		.payload = payload,
 		.len = len,
 		.now_ms = now_ms};
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (!strcmp(levels[2], kinds[i].whose) && !strcmp(levels[4], kinds[i].what) &&
-			kinds[i].coded == (n == 6))
-			return kinds[i].take(p, &at);
-	return PICTURE_INVALID;
+	enum picture_verdict verdict = take(p, &at, levels[2], levels[4]);
+	if (verdict <= PICTURE_IGNORED)
+		note_life(p, &at, levels[4]);
+	return verdict;
 }
 
 /* ---- connections ------------------------------------------------------------------------------
@@ -383,7 +411,9 @@ picture_connected(struct picture *p)
 {
 	p->connection++;
 	p->drop_ms = 0;
-	p->full = false;
+	p->full = p->settled = false;
+	for (struct map_node *i = p->parks.first; i; i = i->next)
+		((struct picture_park *)i)->refused = false;
 }
 
 void
@@ -397,6 +427,7 @@ picture_settled(struct picture *p, int64_t now_ms, int64_t grace_ms)
 		g->since_ms = now_ms;
 	}
 	p->drop_ms = now_ms + grace_ms;
+	p->settled = true;
 }
 
 bool
@@ -407,6 +438,7 @@ picture_tick(struct picture *p, int64_t now_ms)
 	if (!p->drop_ms || now_ms < p->drop_ms)
 		return false;
 	p->drop_ms = 0;
+	picture_drop_states(p);
 	for (struct map_node *i = p->alarms.first, *next; i; i = next) {
 		struct picture_alarm *a = (struct picture_alarm *)i;
 		next = i->next;
@@ -423,11 +455,7 @@ picture_finish(struct picture *p)
 {
 	while (p->alarms.first)
 		drop_alarm(p, (struct picture_alarm *)p->alarms.first);
-	while (p->machines.first) {
-		struct picture_machine *m = (struct picture_machine *)p->machines.first;
-		free(m->notes);
-		map_remove(&p->machines, m);
-	}
+	picture_drop_machines(p);
 	while (p->gateways.first)
 		map_remove(&p->gateways, p->gateways.first);
 	while (p->parks.first)

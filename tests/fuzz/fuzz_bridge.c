@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_bridge.c -- whatever a broker may tell labpulse-alertmanager
  *
- * The input is messages, each ended by 0x1E: the topic, a line end, the payload. What Alertmanager
- * would be sent is JSON that it takes: labels are ids, an alert does not end before it starts.
+ * The input is messages, each ended by 0x1E: the topic, a line end, the payload; an empty one is a
+ * new connection. What Alertmanager would be sent is JSON that it takes: labels are ids, an alert
+ * does not end before it starts. What Prometheus is told has a row for each park, and each machine
+ * stands in one state.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -11,7 +13,9 @@
 
 #include <jansson.h>
 
+#include "cli/alertmanager/fleet.h"
 #include "cli/alertmanager/judge.h"
+#include "config/exposition.h"
 
 enum { MESSAGE_END = 0x1E, MINUTE_MS = 60000 };
 
@@ -70,6 +74,36 @@ check_body(const char *body, size_t n)
 	json_decref(alerts);
 }
 
+static void
+reconnect(struct picture *p, int64_t now_ms)
+{
+	picture_settled(p, now_ms, MINUTE_MS);
+	picture_tick(p, now_ms + MINUTE_MS);
+	picture_connected(p);
+}
+
+static void
+check_fleet(const struct picture *p, int64_t now_ms)
+{
+	struct fleet f = fleet_count(p);
+	size_t counted = 0, known = 0;
+	struct exposition e;
+
+	assert(f.rows && f.n == p->parks.n);
+	for (size_t i = 0; i < f.n; i++) {
+		assert(f.rows[i].heard_ms >= 0 && f.rows[i].heard_ms <= now_ms);
+		for (size_t s = 0; s < PICTURE_STATES; s++)
+			counted += f.rows[i].machines[s];
+	}
+	for (const struct map_node *i = p->machines.first; i; i = i->next)
+		known += ((const struct picture_machine *)i)->has_state;
+	assert(counted == known);
+	exposition_begin(&e, true);
+	fleet_print(&e, &f);
+	free(exposition_end(&e));
+	fleet_finish(&f);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -83,9 +117,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	picture_connected(&picture);
 	for (; at < end; now_ms += MINUTE_MS) {
 		const char *stop = memchr(at, MESSAGE_END, (size_t)(end - at));
-		take(&picture, at, (size_t)((stop ? stop : end) - at), now_ms);
+		if (stop == at)
+			reconnect(&picture, now_ms);
+		else
+			take(&picture, at, (size_t)((stop ? stop : end) - at), now_ms);
 		at = stop ? stop + 1 : end;
 	}
+	check_fleet(&picture, now_ms);
 	judge(&picture, &(struct judge_facts){.now_ms = now_ms, .started_ms = NOW_MS}, &alerts);
 	char *body = alerts_body(&alerts, &version, alerts.all.n, now_ms, MINUTE_MS, &n);
 	assert(body);

@@ -18,6 +18,7 @@ import pytest
 from alertbed import TEXTS, Bed, Mute, alarm, is_firing, ms, seconds
 from conftest import BUILD, PROFILES, TOP, Broker, take_free_port, wait_until
 from fakebroker import SUBACK, hang_up, hold, refuse, serve, serve_311
+from test_service import Frozen, Manager
 
 EXAMPLE = TOP / "config" / "alertmanager" / "alertmanager.yml"
 BCRYPT = "$2b$05$Y2S9BRlDfq8lQhvNOHL0Tup9/ZVfDWXACHzyBBvhV4TJGnc0C0q.W"  # of "sesame", as `htpasswd -nbB` prints it
@@ -285,6 +286,9 @@ HOSTILE = {
     "machines/m~/alarm/x": '{"v":1,"active":true,"raised":1,"gw":"gw1","severity":"info"}',
     "machines/m/alarm/" + "a" * 200: '{"v":1,"active":true,"raised":1,"gw":"gw1","severity":"info"}',
     "machines/m/info": '{"class":"a\\"},"}',
+    "machines/m/state": '{"state":"asleep","gw":"gw1"}',
+    "machines/n/state": '{"state":"idle","gw":"a\\"b"}',
+    "machines/m/usage": '{"asset":"a","jobs_started":1,"jobs_finished":-1,"jobs_failed":0}',
     "gateways/gw9/availability": "perhaps",
     "gateways/gw9/health": "{}",
 }
@@ -307,7 +311,7 @@ def test_hostile_payloads(bed):
 
 def test_one_park_cannot_take_the_room_of_others(bed):
     am, evil, gw = bed.noting(), bed.gateway("evil"), bed.gateway()
-    bridge = bed.bridge([am])
+    bridge = bed.bridge([am], "--offline-hold", "1s")
     am.wait_told("LabpulseBridgeAlive", fires=True)
     much = json.dumps({"class": "other", "title": {"ru": "x" * 500, "en": "x" * 500}})
     [evil.publish(f"machines/m-{i}/info", much, wait=False) for i in range(4000)][-1].wait_for_publish(30)
@@ -315,6 +319,17 @@ def test_one_park_cannot_take_the_room_of_others(bed):
     gw.alarm("laser-1", "chiller-hot", ms())
     am.wait_told("chiller-hot", fires=True)
     assert bridge.running() and "no room for it" in bridge.err()
+    # what was refused is not lost: when there is room again, it is read again
+    codes = {f"late-{i}" for i in range(20)}
+    for code in codes:
+        evil.alarm("m-1", code, ms(), texts={"ru": "x" * 500, "en": "x" * 500})
+    gw.alarm("laser-1", "last", ms())
+    am.wait_told("last", fires=True)
+    assert not all(am.told(code) for code in codes)
+    [evil.publish(f"machines/m-{i}/info", "", wait=False) for i in range(4000)][-1].wait_for_publish(30)
+    am.wait_told("LabpulseBridgeFull", fires=False)
+    wait_until(lambda: all(am.told(code) for code in codes), what="all of them are told")
+    assert bridge.err().count("there is room again") == 1
 
 
 # ---- TLS and passwords ---------------------------------------------------------------------------
@@ -464,6 +479,20 @@ def test_systemd_is_told(bed, tmp_path):
     bridge.signal(signal.SIGTERM)
     hear("STOPPING=1")
     assert bridge.wait() == 0
+
+
+def test_a_thread_that_hangs_starves_the_watchdog(bed, tmp_path):
+    manager, am = Manager(tmp_path, watchdog_ms=400), bed.noting()
+    bridge = bed.bridge([am], env={**os.environ, **manager.env})
+    wait_until(lambda: ": connected" in bridge.err(), what="it is connected")
+    manager.wait_fed()
+    with Frozen(bridge.pid, "feed"):
+        wait_until(lambda: manager.hungry_s() > 1, 20, "systemd would have ended it")
+        assert "the broker's thread hangs" in bridge.err()
+    manager.wait_fed()
+    assert "the broker's thread moves again" in bridge.err()
+    assert bridge.err().count("hangs") == 1
+    manager.socket.close()
 
 
 def test_it_stops_in_time_while_the_broker_is_mute(bed):

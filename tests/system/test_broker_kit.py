@@ -5,6 +5,7 @@ import os
 import re
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -206,6 +207,11 @@ def test_retained_and_queued_outlive_the_broker(own, connect):
     for kind, leaf, options in (("kept", "alarm/hot", ["-r"]), ("queued", "job", [])):
         assert own.publish("p1", f"parks/p1/machines/m1/{leaf}", *options, payload=kind) == ""
         wait_until(lambda: kind.encode() in own.database(), timeout=5, what=f"{kind} is on the disk")
+    began = time.monotonic()
+    for i in range(4):
+        assert own.publish("p1", f"parks/p1/machines/m1/alarm/a{i}", "-r", payload=f"number {i}") == ""
+        wait_until(lambda: b"number %d" % i in own.database(), timeout=5, what="it is on the disk")
+    assert time.monotonic() - began < 4, "at once, not every other second"
     own.process.kill()
     own.run()
     back = connect(own, "store", session=86400, name="store")
@@ -326,7 +332,7 @@ def test_nothing_is_overwritten(own):
     before = {p: p.read_bytes() for p in own.files.rglob("*") if p.is_file()}
     for words in (("ca",), ("server", "localhost"), ("park", "p1"), ("park", "p2", "--cert"), ("user", "ops", "console"),
                   ("park", "p9", "-o", own.folder / "there"),                            # a file that is there
-                  ("park", "ops"), ("user", "p1", "console"), ("user", "p2", "console"),  # one name, two meanings
+                  ("park", "ops"), ("park", "ops", "--cert"), ("user", "p1", "console"), ("user", "p2", "console"),  # one name, two meanings
                   ("revoke", "nobody")):
         assert tool(own.files, *words, check=False).returncode == 1, words
     assert before == {p: p.read_bytes() for p in own.files.rglob("*") if p.is_file()}

@@ -36,6 +36,12 @@ console-test: ## tests of the console's model, without a browser
 	@tests/setup.sh console
 	@node --test $(wildcard console/test/*.test.js)
 
+# CONSOLE_PARKS (600), CONSOLE_MACHINES (50), CONSOLE_RATE (500 updates/s), CONSOLE_SECONDS (20 a page)
+.PHONY: bench-console
+bench-console: ## what frames take before 600 parks and 500 updates a second
+	@tests/setup.sh test
+	@LONG=1 BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_console_scale.py
+
 .PHONY: install-console
 install-console: console ## the page into DESTDIR$(PREFIX)/share/labpulse/console
 	install -d $(CONSOLE_DIR)/licenses

@@ -149,13 +149,17 @@ function shortcuts(event) {
 	}
 }
 
-setLanguage(settings.language());
-frame();
-addEventListener("hashchange", turn);
-addEventListener("keydown", shortcuts);
-// What is so many seconds old grows older without any message.
-setInterval(() => { if (last && page && !document.hidden) takeView(last); }, 1000);
-startWorker().then(() => {
-	turn();
-	open(access);
-});
+/** In a task of its own: to read the script is one already. */
+function start() {
+	setLanguage(settings.language());
+	frame();
+	addEventListener("hashchange", turn);
+	addEventListener("keydown", shortcuts);
+	// What is so many seconds old grows older without any message.
+	setInterval(() => { if (last && !document.hidden) takeView(last); }, 1000);
+	startWorker().then(() => {
+		turn();
+		open(access);
+	});
+}
+setTimeout(start);

@@ -2,8 +2,10 @@
 // The connection to the broker, in the worker; the only file that names mqtt.js. It tells:
 //   link {state: connecting|loading|online|lost|refused, why, code}
 //   message (topic, bytes)
-// QoS 0 on purpose: this is a screen. A broker limits what it queues for one client at QoS 1
-// (Mosquitto: max_queued_messages), and the retained topics of a network are far more than that.
+// A broker drops what a client is too slow for: Mosquitto by default whatever is behind 1000 packets
+// (max_queued_messages), of any QoS, and the retained topics of a network are a hundred times that.
+// So filters are asked for one after the other, each when the one before was answered. QoS 0: this is
+// a screen, and after a break everything is asked for again.
 import mqtt from "mqtt";
 
 const RETRY_MS = 2000, CONNECT_MS = 10000, KEEPALIVE_S = 20;
@@ -17,15 +19,18 @@ export class Broker {
 	constructor(on) {
 		this.on = on;
 		this.client = null;
-		this.filters = new Set();
+		this.always = [];
 		this.extra = [];
-		this.quiet = 0;
+		this.queue = []; // filters that are still to be asked for
+		this.busy = false; // one of them is being answered
+		this.quiet = 0; // a timer
+		this.loaded = false;
 	}
 
-	/** settings: url, username, password; filters: what is always subscribed to. */
-	open(settings, filters) {
+	/** settings: url, username, password; always: filters of every connection, the first ones. */
+	open(settings, always) {
 		this.close();
-		this.filters = new Set(filters);
+		this.always = always;
 		this.on.link("connecting");
 		let client;
 		try {
@@ -74,29 +79,54 @@ export class Broker {
 			this.#subscribe(fresh, () => {});
 	}
 
+	/** More filters for this connection; `first`: before those that wait. */
+	ask(filters, first = false) {
+		this.queue = first ? [...filters, ...this.queue] : [...this.queue, ...filters];
+		this.#next();
+	}
+
 	#connected() {
 		this.on.link("loading");
-		this.#subscribe([...this.filters, ...this.extra], () => this.#wait());
+		this.busy = this.loaded = false;
+		this.queue = [];
+		this.ask([...this.always, ...this.extra]);
+	}
+
+	#next() {
+		if (this.busy || !this.client?.connected)
+			return;
+		if (!this.queue.length) {
+			this.#wait();
+			return;
+		}
+		this.busy = true;
+		this.#subscribe([this.queue.shift()], () => {
+			this.busy = false;
+			this.#next();
+		});
 	}
 
 	#subscribe(filters, done) {
 		const client = this.client;
 		client.subscribe(filters, { qos: 0 }, (error, granted, packet) => {
-			if (client !== this.client)
+			if (client !== this.client || !client.connected)
 				return;
-			const refused = error || (packet?.granted ?? []).some((code) => code >= 0x80);
-			if (refused && client.connected)
+			if (error || (packet?.granted ?? []).some((code) => code >= 0x80))
 				this.on.denied();
 			done();
 		});
 	}
 
-	/** Retained messages follow the SUBACK; some brokers send them in portions. */
+	/** Retained messages follow the last SUBACK; some brokers send them in portions. */
 	#wait() {
+		if (this.loaded)
+			return;
 		clearTimeout(this.quiet);
 		this.quiet = setTimeout(() => {
 			this.quiet = 0;
-			this.on.link("online");
+			this.loaded = !this.queue.length && !this.busy;
+			if (this.loaded)
+				this.on.link("online");
 		}, QUIET_MS);
 	}
 

@@ -109,21 +109,25 @@ let forms = {};
 export function setLanguage(name) {
 	index = name === "ru" ? 0 : 1;
 	locale = name === "ru" ? "ru-RU" : "en-GB";
-	const number = (options) => new Intl.NumberFormat(locale, options);
-	forms = {
-		number: number({ maximumFractionDigits: 3 }),
-		whole: number({ maximumFractionDigits: 0 }),
-		time: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-		date: new Intl.DateTimeFormat(locale, { day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-	};
+	forms = {};
 }
-setLanguage("en");
+
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const FORMS = {
+	number: () => new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }),
+	whole: () => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
+	time: () => new Intl.DateTimeFormat(locale, CLOCK),
+	date: () => new Intl.DateTimeFormat(locale, { day: "2-digit", month: "2-digit", ...CLOCK }),
+};
+
+/** Made when first needed: the first of them costs tens of ms. */
+const form = (name) => (forms[name] ??= FORMS[name]());
 
 export const languageName = () => (index === 0 ? "ru" : "en");
 export const say = (key) => TEXTS[key]?.[index] ?? key;
 export const isText = (key) => key in TEXTS;
 export const pick = (both) => both?.[index === 0 ? "ru" : "en"] ?? "";
-export const whole = (value) => forms.whole.format(value);
+export const whole = (value) => form("whole").format(value);
 
 export function errorText(error) {
 	const exception = /^exception-(\d{1,3})$/.exec(error);
@@ -138,7 +142,7 @@ export function valueText(value) {
 		return "–";
 	if (typeof value === "boolean")
 		return [["нет", "да"], ["no", "yes"]][index][Number(value)];
-	return typeof value === "number" ? forms.number.format(value) : value;
+	return typeof value === "number" ? form("number").format(value) : value;
 }
 
 /** A unit as it is written. */
@@ -149,7 +153,7 @@ export function timeText(ms, now = Date.now()) {
 	if (ms === null || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15)
 		return "–";
 	const sameDay = new Date(ms).toDateString() === new Date(now).toDateString();
-	return (sameDay ? forms.time : forms.date).format(ms);
+	return form(sameDay ? "time" : "date").format(ms);
 }
 
 const SPANS = [[86400, "д", "d"], [3600, "ч", "h"], [60, "мин", "min"], [1, "с", "s"]];

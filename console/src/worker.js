@@ -11,19 +11,23 @@ import { table } from "./ring.js";
 import * as views from "./views.js";
 
 const TICK_MS = 250, PLOT_MS = 1000;
-const ALWAYS = ["gateways/+/availability", "gateways/+/health", "gateways/+/alarm/+",
-	"machines/+/availability", "machines/+/info", "machines/+/state", "machines/+/alarm/+"];
+// Gateways tell which parks there are; each park is then asked for on its own: broker.js tells why.
+const GATEWAYS = ["gateways/+/availability", "gateways/+/health", "gateways/+/alarm/+"];
+const MACHINES = ["machines/+/availability", "machines/+/info", "machines/+/state", "machines/+/alarm/+"];
 
 let model = new Model("parks");
 let focus = new Focus("", "");
 let look = { view: "parks", park: "", machine: "", filter: "", state: "", first: 0, count: 50 };
+let asked = new Set(); // parks, since this connection began
 let plot = [], plotted = 0;
 let dirty = false, timer = 0, link = "";
 
 const broker = new Broker({
 	link(state, why = "", code = null) {
-		if (state === "loading")
+		if (state === "loading") {
 			model.begin();
+			asked = new Set();
+		}
 		if (state === "online")
 			model.sweep();
 		link = state;
@@ -35,6 +39,8 @@ const broker = new Broker({
 		const at = split(topic, model.root), now = Date.now();
 		if (!at)
 			return;
+		if (at.kind === "gateways" && bytes.length)
+			ask(at.park);
 		const known = model.take(at, bytes, now), shown = focus.take(at, bytes);
 		if (known || shown)
 			changed();
@@ -42,6 +48,14 @@ const broker = new Broker({
 });
 
 const below = (filters, park) => filters.map((filter) => `${model.root}/${park}/${filter}`);
+
+/** What is being looked at comes first. */
+function ask(park) {
+	if (asked.has(park))
+		return;
+	asked.add(park);
+	broker.ask(below(MACHINES, park), park === look.park);
+}
 
 function changed() {
 	dirty = true;
@@ -92,7 +106,7 @@ const COMMANDS = {
 		model = new Model(settings.root);
 		focus = new Focus(focus.park, focus.machine);
 		broker.extra = below(focus.filters(), focus.park);
-		broker.open(settings, below(ALWAYS, "+"));
+		broker.open(settings, below(GATEWAYS, "+"));
 	},
 	look(wanted) {
 		look = wanted;

@@ -3,10 +3,10 @@
  *
  * libmosquitto 2.0.11 in a loop of somebody else's, as measured: only mosquitto_loop_read() drives
  * a TLS handshake, though want_write() asks for the other (eclipse/mosquitto#1507), and a refused
- * connect is taken for "try later" under TLS (#2421). So until the CONNACK the socket's own error
- * decides, writability is waited for once, and each event reads and then writes. Its socket may be
- * closed inside of any call, so it is asked for after each. It tries only the first address of a
- * name that does not fail at once.
+ * connect is taken for "try later" under TLS, its error being used up by then (#2421). So until the
+ * CONNACK a hang-up ends it, writability is waited for once, and each event reads and then writes.
+ * Its socket may be closed inside of any call, so it is asked for after each. It tries only the
+ * first address of a name that does not fail at once.
  */
 #include "cli/simulate/fleet_link.h"
 
@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "cli/broker_url.h"
 #include "cli/cli.h"
@@ -138,17 +137,6 @@ look(struct fleet_link *l)
 	return true;
 }
 
-/* Of a connect(2) that was under way. */
-static int
-socket_error(const struct fleet_link *l)
-{
-	int error = 0;
-	socklen_t size = sizeof error;
-
-	getsockopt(l->watch.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return error;
-}
-
 /* What became of it: told once all of libmosquitto's callbacks have returned. */
 static void
 tell(struct fleet_link *l)
@@ -167,16 +155,13 @@ static void
 on_ready(struct watch *w, uint32_t events)
 {
 	struct fleet_link *l = (struct fleet_link *)w;
+	bool gone = events & (EPOLLERR | EPOLLHUP);
+	int rc = MOSQ_ERR_SUCCESS;
 
-	if (!l->reached && (errno = socket_error(l))) {
-		fail(l, MOSQ_ERR_ERRNO);
-		return;
-	}
 	l->reached = true;
-	int rc = !l->answered || events & (EPOLLIN | EPOLLERR | EPOLLHUP)
-			 ? mosquitto_loop_read(l->mosq, 1)
-			 : MOSQ_ERR_SUCCESS;
-	if (rc == MOSQ_ERR_SUCCESS && !l->up && l->answered)
+	if (!l->answered || gone || events & EPOLLIN)
+		rc = mosquitto_loop_read(l->mosq, 1);
+	if (rc == MOSQ_ERR_SUCCESS && !l->up && (l->answered || gone))
 		rc = MOSQ_ERR_CONN_REFUSED;
 	if (rc == MOSQ_ERR_SUCCESS)
 		tell(l);

@@ -6,47 +6,121 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/words.h"
-
 const char *const board_topics[] = {"parks/+/gateways/+/availability",
 	"parks/+/machines/+/availability", "parks/+/machines/+/info", "parks/+/machines/+/state",
 	"parks/+/machines/+/alarm/+", "parks/+/gateways/+/alarm/+", NULL};
 
 struct board_entry {
 	struct board_entry *next;
-	char park[BOARD_ID], id[BOARD_ID], code[BOARD_ID + 32];
+	const struct board_entry *owner;        /* of an alarm */
+	struct board_entry *alarms;             /* its own */
+	char park[BOARD_ID], id[BOARD_ID + 32]; /* id: an alarm's is its code */
 	bool offline;
 	struct doc *info, *state; /* an alarm is a state, too */
 };
 
-/* ---- filling ----------------------------------------------------------------------------------
+/* ---- finding ----------------------------------------------------------------------------------
  */
 
-static struct board_entry *
-find(struct board_entry *list, const char *park, const char *id, const char *code)
+static size_t
+hash(const char *park, const char *id)
 {
-	while (list &&
-		(strcmp(list->park, park) || strcmp(list->id, id) || strcmp(list->code, code)))
-		list = list->next;
-	return list;
+	size_t h = 5381;
+
+	for (const char *c = park; *c; c++)
+		h = h * 33 + (unsigned char)*c;
+	for (const char *c = id; *c; c++)
+		h = h * 33 + (unsigned char)*c;
+	return h;
+}
+
+/* Linear probing; at most half of the slots are taken, so that there is always a free one. */
+static struct board_entry **
+slot_of(const struct board_table *t, const char *park, const char *id)
+{
+	size_t i = hash(park, id) & (t->size - 1);
+
+	while (t->slots[i] && (strcmp(t->slots[i]->id, id) || strcmp(t->slots[i]->park, park)))
+		i = (i + 1) & (t->size - 1);
+	return &t->slots[i];
 }
 
 static struct board_entry *
-find_or_add(struct board_entry **list, char *const *levels, const char *code)
+find(const struct board_table *t, const char *park, const char *id)
 {
-	struct board_entry *e = find(*list, levels[1], levels[3], code);
+	return t->size ? *slot_of(t, park, id) : NULL;
+}
 
-	if (e)
-		return e;
-	e = calloc(1, sizeof *e);
+static bool
+has_room(struct board_table *t)
+{
+	struct board_table more = {.size = t->size ? t->size * 2 : 64, .first = t->first};
+
+	if (t->n * 2 < t->size)
+		return true;
+	more.n = t->n;
+	more.slots = calloc(more.size, sizeof(struct board_entry *));
+	if (!more.slots)
+		return false;
+	for (struct board_entry *e = t->first; e; e = e->next)
+		*slot_of(&more, e->park, e->id) = e;
+	free(t->slots);
+	*t = more;
+	return true;
+}
+
+static struct board_entry *
+create(struct board_entry **list, const char *park, const char *id)
+{
+	struct board_entry *e = calloc(1, sizeof *e);
+
 	if (!e)
 		return NULL;
-	snprintf(e->park, sizeof e->park, "%s", levels[1]);
-	snprintf(e->id, sizeof e->id, "%s", levels[3]);
-	snprintf(e->code, sizeof e->code, "%s", code);
+	snprintf(e->park, sizeof e->park, "%s", park);
+	snprintf(e->id, sizeof e->id, "%s", id);
 	e->next = *list;
 	return *list = e;
 }
+
+static struct board_entry *
+find_or_add(struct board_table *t, const char *park, const char *id)
+{
+	struct board_entry *e = find(t, park, id);
+
+	if (e || !has_room(t))
+		return e;
+	e = create(&t->first, park, id);
+	if (!e)
+		return NULL;
+	*slot_of(t, e->park, e->id) = e;
+	t->n++;
+	return e;
+}
+
+static struct board_entry *
+find_alarm(const struct board_entry *owner, const char *code)
+{
+	struct board_entry *e = owner->alarms;
+
+	while (e && strcmp(e->id, code) != 0)
+		e = e->next;
+	return e;
+}
+
+static struct board_entry *
+find_or_add_alarm(struct board_entry *owner, const char *code)
+{
+	struct board_entry *e = find_alarm(owner, code);
+
+	if (!e)
+		e = create(&owner->alarms, owner->park, code);
+	if (e)
+		e->owner = owner;
+	return e;
+}
+
+/* ---- filling ----------------------------------------------------------------------------------
+ */
 
 static void
 set_doc(struct doc **at, const char *payload, size_t len)
@@ -74,6 +148,17 @@ is_picture(const char *level)
 	return !strcmp(level, "state") || !strcmp(level, "info") || !strcmp(level, "availability");
 }
 
+static void
+take_picture(struct board_entry *e, const char *kind, const char *payload, size_t len)
+{
+	if (!strcmp(kind, "state"))
+		set_doc(&e->state, payload, len);
+	else if (!strcmp(kind, "info"))
+		set_doc(&e->info, payload, len);
+	else
+		e->offline = len == 7 && !memcmp(payload, "offline", 7);
+}
+
 void
 board_take(void *board, const char *topic, const char *payload, size_t len)
 {
@@ -87,20 +172,14 @@ board_take(void *board, const char *topic, const char *payload, size_t len)
 		return;
 	bool is_machine = !strcmp(levels[2], "machines"),
 	     is_alarm = n == 6 && !strcmp(levels[4], "alarm");
-	struct board_entry **list = is_machine ? &b->machines : &b->gateways;
-	if (is_alarm)
-		list = is_machine ? &b->alarms : &b->gateway_alarms;
-	else if (n != 5 || !is_picture(levels[4]))
+	if (!is_alarm && (n != 5 || !is_picture(levels[4])))
 		return;
-	struct board_entry *e = find_or_add(list, levels, is_alarm ? levels[5] : "");
-	if (!e)
-		return;
-	if (is_alarm || !strcmp(levels[4], "state"))
-		set_doc(&e->state, payload, len);
-	else if (!strcmp(levels[4], "info"))
-		set_doc(&e->info, payload, len);
-	else
-		e->offline = len == 7 && !memcmp(payload, "offline", 7);
+	struct board_entry *e =
+		find_or_add(is_machine ? &b->machines : &b->gateways, levels[1], levels[3]);
+	if (e && is_alarm)
+		e = find_or_add_alarm(e, levels[5]);
+	if (e)
+		take_picture(e, is_alarm ? "state" : levels[4], payload, len);
 }
 
 static void
@@ -108,19 +187,25 @@ free_list(struct board_entry *list)
 {
 	for (struct board_entry *next; list; list = next) {
 		next = list->next;
+		free_list(list->alarms);
 		doc_free(list->info);
 		doc_free(list->state);
 		free(list);
 	}
 }
 
+static void
+free_table(struct board_table *t)
+{
+	free_list(t->first);
+	free(t->slots);
+}
+
 void
 board_finish(struct board *b)
 {
-	free_list(b->machines);
-	free_list(b->gateways);
-	free_list(b->alarms);
-	free_list(b->gateway_alarms);
+	free_table(&b->machines);
+	free_table(&b->gateways);
 	*b = (struct board){0};
 }
 
@@ -142,6 +227,36 @@ has_alarm(const struct row *r)
 	return false;
 }
 
+/* `points` of the daemon's answer: those that failed. */
+static bool
+source_is_well(const struct doc *source)
+{
+	return doc_flag(source, "ok", !doc_text(source, "error", NULL)) &&
+	       doc_size(doc_get(source, "points")) == 0;
+}
+
+static bool
+sources_are_well(const struct doc *sources)
+{
+	const struct doc *source;
+	void *place = NULL;
+
+	for (size_t i = 0; (source = doc_at(sources, i)); i++)
+		if (!source_is_well(source))
+			return false;
+	while (!doc_at(sources, 0) && doc_next(sources, &place, &source))
+		if (!source_is_well(source))
+			return false;
+	return true;
+}
+
+bool
+row_needs_somebody(const struct row *r)
+{
+	return !strcmp(r->state, "fault") || !strcmp(r->state, "offline") || has_alarm(r) ||
+	       !sources_are_well(r->sources);
+}
+
 static int
 rank(const struct row *r)
 {
@@ -149,10 +264,10 @@ rank(const struct row *r)
 		"fault", "offline", "unknown", "busy", "paused", "idle"};
 	int i = 0;
 
-	if (has_alarm(r) && strcmp(r->state, "fault") != 0)
-		return 1;
 	while (i < 6 && strcmp(order[i], r->state) != 0)
 		i++;
+	if (i > 0 && has_alarm(r))
+		return 1;
 	return i < 2 ? i : i + 1;
 }
 
@@ -160,7 +275,7 @@ static int
 trouble_first(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
-	int order = rank(x) - rank(y);
+	int order = x->rank - y->rank;
 
 	if (!order)
 		order = strcmp(x->park, y->park);
@@ -170,7 +285,9 @@ trouble_first(const void *a, const void *b)
 static struct row *
 sorted(struct row *rows, size_t n)
 {
-	if (rows)
+	for (size_t i = 0; i < n; i++)
+		rows[i].rank = rank(&rows[i]);
+	if (n)
 		qsort(rows, n, sizeof *rows, trouble_first);
 	return rows;
 }
@@ -204,15 +321,14 @@ is_active(const struct doc *alarm)
 
 /* Those that have a topic; then those that only the state names, whose topic may be late. */
 static struct row_alarm *
-find_alarms(
-	const struct board *b, const struct row *r, const struct doc *codes, struct row_alarm *out)
+find_alarms(const struct board_entry *machine, const struct doc *codes, struct row_alarm *out)
 {
-	for (const struct board_entry *e = b->alarms; e; e = e->next)
-		if (!strcmp(e->park, r->park) && !strcmp(e->id, r->machine) && is_active(e->state))
-			*out++ = (struct row_alarm){e->code, e->state};
+	for (const struct board_entry *e = machine->alarms; e; e = e->next)
+		if (is_active(e->state))
+			*out++ = (struct row_alarm){e->id, e->state};
 	for (size_t i = 0; i < doc_size(codes); i++) {
 		const char *code = doc_string(doc_at(codes, i));
-		const struct board_entry *e = find(b->alarms, r->park, r->machine, code);
+		const struct board_entry *e = find_alarm(machine, code);
 		if (!e || !e->state)
 			*out++ = (struct row_alarm){code, NULL};
 	}
@@ -272,31 +388,40 @@ fill_from(struct row *r, const struct board *b, const struct board_entry *e)
 		doc_get(e->info, "titles") ? doc_get(e->info, "titles") : doc_get(e->info, "title");
 	r->points = doc_get(e->info, "points");
 	r->gateway = doc_text(e->info, "gw", doc_text(e->state, "gw", ""));
-	const struct board_entry *gateway = find(b->gateways, e->park, r->gateway, "");
+	const struct board_entry *gateway = find(&b->gateways, e->park, r->gateway);
 	r->gateway_offline = gateway && gateway->offline;
 	fill(r, e->state);
 	r->state = e->offline || r->gateway_offline ? "offline"
 						    : doc_text(e->state, "state", "unknown");
 }
 
+/* As many as there can be in rows: each has a topic, or is named by its machine's state. */
+static size_t
+count_alarms(const struct board_entry *machine)
+{
+	size_t n = doc_size(doc_get(machine->state, "alarms"));
+
+	for (const struct board_entry *e = machine->alarms; e; e = e->next)
+		n++;
+	return n;
+}
+
 struct row *
 board_rows(const struct board *b, size_t *n)
 {
-	size_t count = 0, n_alarms = 0;
+	size_t n_alarms = 0;
 	struct row_alarm *alarms;
 
-	for (const struct board_entry *e = b->machines; e; e = e->next, count++)
-		n_alarms += doc_size(doc_get(e->state, "alarms"));
-	for (const struct board_entry *e = b->alarms; e; e = e->next)
-		n_alarms++;
-	struct row *rows = make_rows(count, n_alarms, &alarms);
+	for (const struct board_entry *e = b->machines.first; e; e = e->next)
+		n_alarms += count_alarms(e);
+	struct row *rows = make_rows(b->machines.n, n_alarms, &alarms);
 	*n = 0;
-	for (const struct board_entry *e = b->machines; rows && e; e = e->next) {
+	for (const struct board_entry *e = b->machines.first; rows && e; e = e->next) {
 		if (!e->info && !e->state) /* cleared topics of a machine that is gone */
 			continue;
 		struct row *r = &rows[(*n)++];
 		fill_from(r, b, e);
-		struct row_alarm *end = find_alarms(b, r, doc_get(e->state, "alarms"), alarms);
+		struct row_alarm *end = find_alarms(e, doc_get(e->state, "alarms"), alarms);
 		set_alarms(r, alarms, end);
 		alarms = end;
 	}
@@ -333,7 +458,7 @@ board_rows_of(const struct doc *result, size_t *n)
 const char *
 board_next_offline(const struct board *b, const struct board_entry **place, const char **park)
 {
-	for (*place = *place ? (*place)->next : b->gateways; *place; *place = (*place)->next)
+	for (*place = *place ? (*place)->next : b->gateways.first; *place; *place = (*place)->next)
 		if ((*place)->offline) {
 			*park = (*place)->park;
 			return (*place)->id;
@@ -341,105 +466,28 @@ board_next_offline(const struct board *b, const struct board_entry **place, cons
 	return NULL;
 }
 
+/* The alarm behind this one, of this gateway or of the next that has any; NULL: the first. */
+static const struct board_entry *
+next_alarm(const struct board *b, const struct board_entry *place)
+{
+	const struct board_entry *owner = place ? place->owner->next : b->gateways.first;
+
+	if (place && place->next)
+		return place->next;
+	while (owner && !owner->alarms)
+		owner = owner->next;
+	return owner ? owner->alarms : NULL;
+}
+
 const struct doc *
 board_next_alarm(const struct board *b, const struct board_entry **place, const char **park,
 	const char **gateway)
 {
-	for (*place = *place ? (*place)->next : b->gateway_alarms; *place; *place = (*place)->next)
+	while ((*place = next_alarm(b, *place)))
 		if (is_active((*place)->state)) {
 			*park = (*place)->park;
-			*gateway = (*place)->id;
+			*gateway = (*place)->owner->id;
 			return (*place)->state;
 		}
 	return NULL;
-}
-
-/* ---- JSON --------------------------------------------------------------------------------------
- */
-
-/* `before`: the comma, or what opens the object. */
-static void
-put_text(const char *before, const char *key, const char *text)
-{
-	char *quoted = doc_quote(text);
-
-	printf("%s\"%s\":%s", before, key, quoted ? quoted : "\"\"");
-	free(quoted);
-}
-
-static void
-put_doc(const char *key, const struct doc *d)
-{
-	char *text = doc_print(d);
-
-	printf(",\"%s\":%s", key, text ? text : "null");
-	free(text);
-}
-
-static void
-put_alarms(const struct row *r)
-{
-	printf(",\"alarms\":[");
-	for (size_t i = 0; i < r->n_alarms; i++) {
-		char *text = r->alarms[i].doc ? doc_print(r->alarms[i].doc) : NULL;
-		printf("%s", i ? "," : "");
-		if (text) {
-			printf("%s", text);
-		} else {
-			put_text("{", "code", r->alarms[i].code);
-			printf("}");
-		}
-		free(text);
-	}
-	printf("]");
-}
-
-static void
-put_job(const struct row *r)
-{
-	if (!r->job[0]) {
-		printf(",\"job\":null");
-		return;
-	}
-	printf(",\"job\":");
-	put_text("{", "id", r->job);
-	printf(",\"started\":%lld,\"progress\":", (long long)words_job_start(r->job));
-	if (r->progress < 0)
-		printf("null}");
-	else
-		printf("%.3g}", r->progress);
-}
-
-static void
-put_row(const struct row *r)
-{
-	put_text("{", "park", r->park);
-	put_text(",", "machine", r->machine);
-	put_text(",", "class", r->class);
-	put_text(",", "state", r->state);
-	put_text(",", "activity", r->activity);
-	put_doc("title", r->title);
-	put_job(r);
-	put_alarms(r);
-	put_doc("maintenance", r->maintenance);
-	put_doc("values", r->values);
-	put_doc("sources", r->sources);
-	printf("}");
-}
-
-void
-board_print_json(const struct row *rows, size_t n, const struct events *events)
-{
-	printf("{\"machines\":[");
-	for (size_t i = 0; i < n; i++) {
-		printf("%s", i ? "," : "");
-		put_row(&rows[i]);
-	}
-	printf("]");
-	if (events) {
-		printf(",\"events\":[");
-		events_print_json(events);
-		printf("]");
-	}
-	printf("}\n");
 }

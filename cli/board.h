@@ -28,15 +28,23 @@ struct row {
 	const struct doc *sources; /* {id: {ok, error, hint}}, or an array of them with `source` */
 	const char *gateway;
 	bool gateway_offline;
+	int rank; /* trouble has a low one */
 };
 
 /* Nobody is to look at an alarm that is suppressed. */
 bool row_alarm_counts(const struct row_alarm *a);
+/* It is in fault or offline, has an alarm, or one of its sources does not answer or lacks a value.
+ */
+bool row_needs_somebody(const struct row *r);
 
-/* What retained topics said so far. */
+struct board_table { /* park and id -> what is there */
+	struct board_entry *first, **slots;
+	size_t n, size;
+};
+
+/* What retained topics said so far. Begins as {0}. */
 struct board {
-	struct board_entry *machines, *gateways;
-	struct board_entry *alarms, *gateway_alarms; /* of machines; of gateways themselves */
+	struct board_table machines, gateways;
 };
 
 /* The topics that fill a board, NULL-ended. */
@@ -54,7 +62,8 @@ const char *board_next_offline(
 /* The active alarms of gateways, in the same way; NULL at the end. */
 const struct doc *board_next_alarm(const struct board *b, const struct board_entry **place,
 	const char **park, const char **gateway);
-/* Prints the rows as one JSON object; events: NULL, or what is printed with them. */
-void board_print_json(const struct row *rows, size_t n, const struct events *events);
+/* Prints the rows as one JSON object; board, events: NULL, or what is printed with them. */
+void board_print_json(
+	const struct row *rows, size_t n, const struct board *board, const struct events *events);
 
 #endif

@@ -20,7 +20,9 @@ _labpulse_value() { # option
 	--profiles | --dir) _filedir -d ;;
 	--log-level) COMPREPLY=($(compgen -W "error warning info debug" -- "$cur")) ;;
 	--severity) COMPREPLY=($(compgen -W "info warning error critical" -- "$cur")) ;;
+	--color) COMPREPLY=($(compgen -W "auto always never" -- "$cur")) ;;
 	--lang) COMPREPLY=($(compgen -W "ru en" -- "$cur")) ;;
+	--park | --machine) ;;
 	--user | --broker | --topic-root | --timeout | --every | --period | --from | --to | --expect | --point | \
 		--for | --phases | --devices | --registers | --port | --baud | --fleet | --interval | --alarms | --seed | --duration) ;;
 	*) return 1 ;;

@@ -4,22 +4,27 @@
  * The words for each failure come with the state (config/hint.c writes them); here they are put
  * together. Without daemon and broker the machines are read once, which tells the same.
  */
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "cli/board.h"
 #include "cli/broker.h"
 #include "cli/explain_row.h"
 #include "cli/read.h"
+#include "cli/screen.h"
+#include "cli/sentence.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 #include "config/json.h"
 
 struct explain {
 	struct session s;
 	struct broker_options broker;
-	const char *machine; /* NULL: all */
+	const char *machine; /* NULL: all that are in trouble */
+	const char *colour;
+	struct frame frame;
 	struct board board;
 	enum language language;
 	bool found;
@@ -31,6 +36,8 @@ enum phrase {
 	GATEWAY_OFFLINE,
 	NOT_OK,
 	NO_SOURCES,
+	OTHERS,
+	ALL,
 	NO_VALUE,
 	ASK_GATEWAY,
 	NO_BROKER,
@@ -51,6 +58,8 @@ static const struct text phrases[PHRASES] = {
 		"no connection to the broker: check the network, mqtt.brokers, user and password"},
 	[CONFIG_REFUSED] = {"новая конфигурация не принята, проверьте её (`labpulse check`)",
 		"the new configuration was refused, see `labpulse check`"},
+	[OTHERS] = {"остальные машины", "the other machines"},
+	[ALL] = {"машины", "machines"},
 	[NO_SOURCES] = {"нет источников Modbus", "has no Modbus sources"},
 };
 
@@ -63,13 +72,29 @@ say(const struct explain *e, enum phrase phrase)
 /* ---- one machine ------------------------------------------------------------------------------
  */
 
+/* "  meter: " in red: what follows is why it needs somebody. */
 static void
-print_since(const struct explain *e, int64_t since_ms)
+begin_trouble(struct explain *e, const char *about)
+{
+	frame_put(&e->frame, "  ", SIZE_MAX);
+	frame_put_in(&e->frame, INK_RED, about, SIZE_MAX);
+	frame_put(&e->frame, ": ", SIZE_MAX);
+}
+
+static void
+end_sentence(struct explain *e, const struct sentence *s)
+{
+	frame_wrap(&e->frame, INK_PLAIN, s->text, EXPLAIN_INDENT);
+	frame_end_line(&e->frame);
+}
+
+static void
+add_since(const struct explain *e, struct sentence *s, int64_t since_ms)
 {
 	char text[32];
 
 	if (since_ms)
-		printf(" %s %s", say(e, SINCE), session_time(since_ms, text, sizeof text));
+		sentence_add(s, " %s %s", say(e, SINCE), session_time(since_ms, text, sizeof text));
 }
 
 /* A point without a value, from `points` of the daemon ({id: {error, hint}}) or of a reading
@@ -99,50 +124,57 @@ find_missed(const struct doc *points, struct missed *out)
 
 /* What is true of many points is said once. */
 static void
-explain_alike(const char *source, struct missed *list, size_t n, const struct missed *first)
+explain_alike(struct explain *e, const char *source, struct missed *list, size_t n,
+	const struct missed *first)
 {
+	struct sentence s = {.len = 0};
 	const char *before = "";
 
-	printf("  %s: %s: ", source, first->error);
+	begin_trouble(e, source);
+	sentence_add(&s, "%s: ", first->error);
 	for (struct missed *m = list; m < list + n; m++) {
 		if (strcmp(m->error, first->error) != 0 || strcmp(m->hint, first->hint) != 0)
 			continue;
-		printf("%s%s", before, m->id);
+		sentence_add(&s, "%s%s", before, m->id);
 		before = ", ";
 		m->told = true;
 	}
-	printf(". %s\n", first->hint);
+	sentence_add(&s, ". %s", first->hint);
+	end_sentence(e, &s);
 }
 
 static bool
-explain_points(const char *source, const struct doc *points)
+explain_points(struct explain *e, const char *source, const struct doc *points)
 {
 	struct missed *list = calloc(doc_size(points) + 1, sizeof *list);
 	size_t n = list ? find_missed(points, list) : 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].told)
-			explain_alike(source, list, n, &list[i]);
+			explain_alike(e, source, list, n, &list[i]);
 	free(list);
 	return n > 0;
 }
 
 /* True if there was something to say. */
 static bool
-explain_source(const struct explain *e, const char *id, const struct doc *d)
+explain_source(struct explain *e, const char *id, const struct doc *d)
 {
 	const char *error = doc_text(d, "error", NULL);
+	struct sentence s = {.len = 0};
 
 	if (doc_flag(d, "ok", !error))
-		return explain_points(id, doc_get(d, "points"));
-	printf("  %s: %s", id, error ? error : say(e, NOT_OK));
-	print_since(e, doc_int(d, "since", 0));
-	printf(". %s\n", doc_text(d, "hint", ""));
+		return explain_points(e, id, doc_get(d, "points"));
+	begin_trouble(e, id);
+	sentence_add(&s, "%s", error ? error : say(e, NOT_OK));
+	add_since(e, &s, doc_int(d, "since", 0));
+	sentence_add(&s, ". %s", doc_text(d, "hint", ""));
+	end_sentence(e, &s);
 	return true;
 }
 
 static bool
-explain_sources(const struct explain *e, const struct doc *sources)
+explain_sources(struct explain *e, const struct doc *sources)
 {
 	const struct doc *d;
 	const char *id;
@@ -158,30 +190,33 @@ explain_sources(const struct explain *e, const struct doc *sources)
 
 /* Retained topics name the points that a source has, and the values that there are. */
 static bool
-explain_missing(const struct explain *e, const struct row *r, const char *source)
+explain_missing(struct explain *e, const struct row *r, const char *source)
 {
 	const struct doc *d;
 	const char *name;
 	void *place = NULL;
+	struct sentence s = {.len = 0};
 	size_t n = strlen(source);
 	bool said = false;
 
 	while ((name = doc_next(r->points, &place, &d))) {
 		if (strncmp(name, source, n) != 0 || name[n] != '.' || doc_get(r->values, name))
 			continue;
-		if (said)
-			printf(", %s", name + n + 1);
-		else
-			printf("  %s: %s: %s", source, say(e, NO_VALUE), name + n + 1);
+		sentence_add(&s, "%s%s", said ? ", " : "", name + n + 1);
 		said = true;
 	}
-	if (said)
-		printf(". %s `labpulse explain %s`.\n", say(e, ASK_GATEWAY), r->machine);
-	return said;
+	if (!said)
+		return false;
+	sentence_add(&s, ". %s `labpulse explain %s`.", say(e, ASK_GATEWAY), r->machine);
+	begin_trouble(e, source);
+	frame_put(&e->frame, say(e, NO_VALUE), SIZE_MAX);
+	frame_put(&e->frame, ": ", SIZE_MAX);
+	end_sentence(e, &s);
+	return true;
 }
 
 static bool
-explain_all_missing(const struct explain *e, const struct row *r)
+explain_all_missing(struct explain *e, const struct row *r)
 {
 	const struct doc *d;
 	const char *id;
@@ -194,26 +229,63 @@ explain_all_missing(const struct explain *e, const struct row *r)
 	return said;
 }
 
+/* "park/machine: in fault (the reason of its activity)"; why a source is silent is said below. */
+static void
+explain_head(struct explain *e, const struct row *r)
+{
+	struct sentence s = {.len = 0};
+	char name[128];
+	bool told = r->reason[0] && strcmp(r->activity, "unknown") != 0;
+
+	snprintf(name, sizeof name, "%s%s%s", r->park, r->park[0] ? "/" : "", r->machine);
+	frame_put_in(&e->frame, INK_BOLD, name, SIZE_MAX);
+	frame_put(&e->frame, ": ", SIZE_MAX);
+	frame_put_in(&e->frame, screen_ink(r->state), words_state(r->state, e->language), SIZE_MAX);
+	if (told)
+		sentence_add(&s, " (%s)", r->reason);
+	end_sentence(e, &s);
+}
+
 static void
 explain_row(struct explain *e, const struct row *r)
 {
-	e->found = true;
-	printf("%s%s%s: %s", r->park, r->park[0] ? "/" : "", r->machine,
-		words_state(r->state, e->language));
-	/* the reason of an activity; why a source is silent is said below */
-	bool told = r->reason[0] && strcmp(r->activity, "unknown") != 0;
-	printf("%s%s%s\n", told ? " (" : "", told ? r->reason : "", told ? ")" : "");
+	struct sentence s = {.len = 0};
+
+	explain_head(e, r);
 	if (r->gateway_offline) {
-		printf("  %s: %s\n", r->gateway, say(e, GATEWAY_OFFLINE));
+		begin_trouble(e, r->gateway);
+		sentence_add(&s, "%s", say(e, GATEWAY_OFFLINE));
+		end_sentence(e, &s);
 		return;
 	}
-	explain_maintenance(r, e->language);
-	explain_job(r, e->language);
-	bool said = explain_alarms(r, e->language);
+	explain_maintenance(&e->frame, r, e->language);
+	explain_job(&e->frame, r, e->language);
+	bool said = explain_alarms(&e->frame, r, e->language);
 	said |= explain_sources(e, r->sources);
 	said |= explain_all_missing(e, r);
-	if (!said)
-		printf("  %s\n", say(e, IS_FINE));
+	if (!said) {
+		sentence_add(&s, "  %s", say(e, IS_FINE));
+		end_sentence(e, &s);
+	}
+}
+
+/* Where none is named: those with nothing to tell are summed up. */
+static void
+explain_each(struct explain *e, const struct row *rows, size_t n)
+{
+	struct sentence s = {.len = 0};
+	size_t fine = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (e->machine || row_needs_somebody(&rows[i]))
+			explain_row(e, &rows[i]);
+		else
+			fine++;
+	}
+	if (!fine)
+		return;
+	sentence_add(&s, "%s (%zu): %s", say(e, fine < n ? OTHERS : ALL), fine, say(e, IS_FINE));
+	end_sentence(e, &s);
 }
 
 static int
@@ -228,9 +300,9 @@ explain_rows(struct explain *e, struct row *rows, size_t n)
 			rows[kept++] = rows[i];
 	e->found = kept > 0;
 	if (e->s.json)
-		board_print_json(rows, kept, NULL);
-	for (size_t i = 0; !e->s.json && i < kept; i++)
-		explain_row(e, &rows[i]);
+		board_print_json(rows, kept, NULL, NULL);
+	else
+		explain_each(e, rows, kept);
 	free(rows);
 	return CLI_FINE;
 }
@@ -240,7 +312,7 @@ explain_rows(struct explain *e, struct row *rows, size_t n)
 
 /* They concern all its machines. */
 static void
-explain_gateway_alarms(const struct explain *e)
+explain_gateway_alarms(struct explain *e)
 {
 	const struct board_entry *place = NULL;
 	const struct doc *doc;
@@ -248,8 +320,10 @@ explain_gateway_alarms(const struct explain *e)
 
 	while (!e->s.json && (doc = board_next_alarm(&e->board, &place, &park, &gateway))) {
 		const struct row_alarm alarm = {doc_text(doc, "code", ""), doc};
-		printf("%s/%s:\n", park, gateway);
-		explain_alarm(&alarm, e->language);
+		struct sentence s = {.len = 0};
+		sentence_add(&s, "%s/%s:", park, gateway);
+		end_sentence(e, &s);
+		explain_alarm(&e->frame, &alarm, e->language);
 	}
 }
 
@@ -265,8 +339,11 @@ from_broker(struct explain *e)
 	if (code != CLI_FINE)
 		return code;
 	broker_settle(client);
-	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park)))
-		printf("%s/%s: %s\n", park, gateway, say(e, GATEWAY_OFFLINE));
+	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park))) {
+		struct sentence s = {.len = 0};
+		sentence_add(&s, "%s/%s: %s", park, gateway, say(e, GATEWAY_OFFLINE));
+		end_sentence(e, &s);
+	}
 	explain_gateway_alarms(e);
 	struct row *rows = board_rows(&e->board, &n);
 	code = explain_rows(e, rows, n);
@@ -276,7 +353,7 @@ from_broker(struct explain *e)
 
 /* The lines themselves, where all is explained: of one machine its sources say the same. */
 static void
-explain_buses(const struct explain *e, const struct doc *buses)
+explain_buses(struct explain *e, const struct doc *buses)
 {
 	for (size_t i = 0; !e->machine && !e->s.json && i < doc_size(buses); i++) {
 		const struct doc *bus = doc_at(buses, i);
@@ -286,19 +363,24 @@ explain_buses(const struct explain *e, const struct doc *buses)
 
 /* What concerns all machines: the broker does not hear of them, or the configuration is old. */
 static void
-explain_gateway(const struct explain *e, const struct doc *gateway)
+explain_gateway(struct explain *e, const struct doc *gateway)
 {
 	const struct doc *broker = doc_get(gateway, "broker");
 	const char *error = doc_text(broker, "error", ""), *config;
 
 	if (e->s.json)
 		return;
-	if (!doc_flag(broker, "connected", true))
-		printf("  %s. %s%s%s\n", say(e, NO_BROKER), doc_text(broker, "host", ""),
-			error[0] ? ": " : "", error);
+	struct sentence about = {.len = 0}, refused = {.len = 0};
+	if (!doc_flag(broker, "connected", true)) {
+		sentence_add(&about, "  %s. %s%s%s", say(e, NO_BROKER),
+			doc_text(broker, "host", ""), error[0] ? ": " : "", error);
+		end_sentence(e, &about);
+	}
 	config = doc_text(gateway, "config_error", NULL);
-	if (config)
-		printf("  %s. %s\n", say(e, CONFIG_REFUSED), config);
+	if (config) {
+		sentence_add(&refused, "  %s. %s", say(e, CONFIG_REFUSED), config);
+		end_sentence(e, &refused);
+	}
 }
 
 static int
@@ -331,6 +413,19 @@ from_daemon(struct explain *e)
 	return code;
 }
 
+static void
+explain_reading(struct explain *e, const struct machine_config *m, const struct doc *sources)
+{
+	struct sentence head = {.len = 0}, fine = {.len = 0};
+
+	sentence_add(&head, "%s: %s", m->id, config_text(&m->title, e->language));
+	end_sentence(e, &head);
+	if (doc_size(sources) && explain_sources(e, sources))
+		return;
+	sentence_add(&fine, "  %s", say(e, doc_size(sources) ? IS_FINE : NO_SOURCES));
+	end_sentence(e, &fine);
+}
+
 static int
 read_machine(struct explain *e, const struct machine_config *m)
 {
@@ -342,11 +437,7 @@ read_machine(struct explain *e, const struct machine_config *m)
 	if (e->s.json) {
 		session_print(result);
 	} else {
-		printf("%s: %s\n", m->id, config_text(&m->title, e->language));
-		if (!doc_size(doc_get(result, "sources")))
-			printf("  %s\n", say(e, NO_SOURCES));
-		else if (!explain_sources(e, doc_get(result, "sources")))
-			printf("  %s\n", say(e, IS_FINE));
+		explain_reading(e, m, doc_get(result, "sources"));
 	}
 	doc_free(result);
 	return CLI_FINE;
@@ -393,10 +484,12 @@ cmd_explain(int argc, char **argv)
 		SESSION_OPTIONS(&e.s),
 		BROKER_OPTIONS(&e.broker),
 		{"--lang", CLI_TEXT, &e.s.lang, "ru or en (default: the configuration's)"},
+		FRAME_OPTION(&e.colour),
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
 	const struct cli_usage usage = {"labpulse explain [MACHINE] [options]",
-		"Says why machines are offline or in fault, and what to touch: from a broker, from the local\n"
+		"Says why machines are offline or in fault, and what to touch (of all those in trouble, if none is\n"
+		"named): from a broker, from the local "
 		"daemon, or by reading them once.",
 		options, 0, 1};
 
@@ -404,7 +497,15 @@ cmd_explain(int argc, char **argv)
 	int code = cli_parse(argc, argv, &usage, &e.machine);
 	if (code < 0)
 		return cli_exit_of(code);
-	code = run(&e);
+	bool is_tty = isatty(STDOUT_FILENO);
+	size_t lines;
+	code = frame_colours(e.colour, is_tty, &e.frame.colours);
+	if (is_tty)
+		terminal_size(&e.frame.width, &lines);
+	if (code == CLI_FINE)
+		code = run(&e);
+	frame_show(&e.frame);
+	frame_finish(&e.frame);
 	board_finish(&e.board);
 	session_finish(&e.s);
 	return code;

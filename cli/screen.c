@@ -1,82 +1,64 @@
 /* SPDX-License-Identifier: MIT */
-/* screen.c -- machines and what happened lately: in place on a terminal, else line by line */
+/* screen.c -- machines and what happened lately, in the lines that there are */
 #include "cli/screen.h"
 
+#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "cli/columns.h"
+#include "cli/sentence.h"
 #include "cli/words.h"
+#include "config/unit.h"
 
-enum { DEFAULT_WIDTH = 120, DEFAULT_EVENTS = 20, STATE_COLUMNS = 8, MAX_COLUMNS = 24 };
-
-struct layout {
-	size_t width, height; /* of the screen; height 0: without end */
-	size_t park, id, title, job;
+enum {
+	DEFAULT_EVENTS = 20,
+	STATE_COLUMNS = 8,
+	MAX_COLUMNS = 24, /* of a name */
+	LEAST_TITLE = 10,
+	REST_COLUMNS = 24 /* what alarms and values should have before a title is shown */
 };
 
-static const char RED[] = "\033[31m", PLAIN[] = "\033[0m";
+struct layout {
+	size_t park, id, title, job;   /* columns; 0: left out */
+	size_t gateways, rows, events; /* lines at most */
+};
+
+/* In the order of trouble, as rows are. */
 static const struct {
-	const char *state, *colour;
-} colours[] = {
-	{"fault", RED}, {"offline", "\033[35m"}, {"busy", "\033[32m"}, {"paused", "\033[33m"}};
+	const char *state;
+	enum ink ink;
+} states[] = {{"fault", INK_RED}, {"offline", INK_MAGENTA}, {"unknown", INK_YELLOW},
+	{"busy", INK_GREEN}, {"paused", INK_YELLOW}, {"idle", INK_PLAIN}, {"off", INK_DIM}};
 
-/* ---- cells ------------------------------------------------------------------------------------
- */
+enum { STATES = sizeof states / sizeof states[0] };
 
-/* Bytes of the first `columns` characters of UTF-8 text; *used tells how many there were. */
 static size_t
-cut(const char *text, size_t columns, size_t *used)
+state_of(const char *state)
 {
-	size_t n = 0;
+	size_t i = 0;
 
-	*used = 0;
-	while (text[n]) {
-		if (((unsigned char)text[n] & 0xC0) != 0x80 && (*used)++ == columns) {
-			(*used)--;
-			break;
-		}
-		n++;
-	}
-	return n;
+	while (i < STATES && strcmp(states[i].state, state) != 0)
+		i++;
+	return i;
 }
 
-/* A column and the blank after it; nothing for a column that nobody needs. */
-static size_t
-print_cell(const char *text, size_t columns)
+enum ink
+screen_ink(const char *state)
 {
-	size_t used, n = cut(text, columns, &used);
+	size_t i = state_of(state);
 
-	if (!columns)
-		return 0;
-	printf("%.*s%*s", (int)n, text, (int)(columns - used + 1), "");
-	return columns + 1;
-}
-
-/* As much of it as there is room for. */
-static size_t
-print_rest(const char *text, size_t columns)
-{
-	size_t used, n = cut(text, columns, &used);
-
-	printf("%.*s", (int)n, text);
-	return used;
-}
-
-static void
-end_line(const struct screen *s)
-{
-	printf("%s\n", s->is_tty ? "\033[K" : "");
+	return i < STATES ? states[i].ink : INK_PLAIN;
 }
 
 static void
 widen(size_t *columns, const char *text)
 {
-	size_t used;
+	size_t used = columns_of(text);
 
-	cut(text, MAX_COLUMNS, &used);
+	if (used > MAX_COLUMNS)
+		used = MAX_COLUMNS;
 	if (used > *columns)
 		*columns = used;
 }
@@ -110,28 +92,23 @@ job_of(const struct screen *s, const struct row *r, char *buf, size_t size)
 }
 
 static void
-join_alarms(const struct screen *s, const struct row *r, char *buf, size_t size)
+join_alarms(const struct screen *s, const struct row *r, struct sentence *out)
 {
-	size_t len = 0;
-
-	buf[0] = '\0';
-	for (size_t i = 0; i < r->n_alarms && len < size; i++) {
+	for (size_t i = 0; i < r->n_alarms; i++) {
 		const struct row_alarm *a = &r->alarms[i];
 		const char *text = words_alarm(a->doc, s->language);
 		if (row_alarm_counts(a))
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? ", " : "! ",
-				text[0] ? text : a->code);
+			sentence_add(out, "%s%s", out->len ? ", " : "! ", text[0] ? text : a->code);
 	}
 }
 
 static void
-join_maintenance(const struct screen *s, const struct row *r, char *buf, size_t size)
+join_maintenance(const struct screen *s, const struct row *r, struct sentence *out)
 {
 	char until[32];
 
-	buf[0] = '\0';
 	if (r->maintenance)
-		snprintf(buf, size, "%s %s: %s",
+		sentence_add(out, "%s %s: %s",
 			s->language == LANGUAGE_RU ? "обслуживание до" : "maintenance until",
 			words_clock(doc_int(r->maintenance, "until", 0), until, sizeof until),
 			doc_text(r->maintenance, "reason", ""));
@@ -152,157 +129,258 @@ tells_much(const char *key)
 	return false;
 }
 
+/* "power 143.2 W" of power_w: the unit that an id ends in stands behind the number; four digits
+ * are enough to look at. The source is named where there are several. */
 static void
-join_values(const struct doc *values, char *buf, size_t size)
+add_value(struct sentence *s, const struct row *r, const char *key, const struct doc *value)
+{
+	const char *dot = strchr(key, '.');
+	const char *name = dot && doc_size(r->sources) == 1 ? dot + 1 : key;
+	const struct unit *unit = unit_of_id(key);
+	double number = doc_real(r->values, key, NAN);
+	char text[64];
+
+	sentence_add(s, "%s", s->len ? "  " : "");
+	if (isnan(number)) {
+		sentence_add(s, "%s %s", name, doc_show(value, text, sizeof text));
+		return;
+	}
+	int stem = (int)(strlen(name) - (unit ? strlen(unit->suffix) : 0));
+	const char *shown = unit ? unit->published : "";
+	shown = !strcmp(shown, "C") ? "°C" : !strcmp(shown, "pct") ? "%" : shown;
+	snprintf(text, sizeof text, fabs(number) < 10000 ? "%.4g" : "%.0f", number);
+	sentence_add(s, "%.*s %s%s%s", stem, name, text, unit ? " " : "", shown);
+}
+
+static void
+join_values(const struct row *r, struct sentence *s)
 {
 	const struct doc *value;
 	const char *key;
-	size_t len = 0;
-	char number[64];
 
-	buf[0] = '\0';
 	for (int round = 0; round < 2; round++) {
 		void *place = NULL;
-		while (len < size && (key = doc_next(values, &place, &value)))
+		while ((key = doc_next(r->values, &place, &value)))
 			if (tells_much(key) == (round == 0))
-				len += (size_t)snprintf(buf + len, size - len, "%s%s %s",
-					len ? "  " : "", key,
-					doc_show(value, number, sizeof number));
+				add_value(s, r, key, value);
 	}
-}
-
-static size_t
-print_state(const struct screen *s, const char *state)
-{
-	const char *colour = "";
-
-	for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
-		if (!strcmp(colours[i].state, state))
-			colour = colours[i].colour;
-	printf("%s", s->is_tty ? colour : "");
-	size_t used = print_cell(state, STATE_COLUMNS);
-	printf("%s", s->is_tty ? PLAIN : "");
-	return used;
 }
 
 /* Alarms, maintenance and values share the rest of the line, in this order. */
 static void
-print_rest_of_row(const struct screen *s, const struct row *r, size_t room)
+put_rest(const struct screen *s, struct frame *f, const struct row *r)
 {
-	char text[3][2048];
+	static const enum ink inks[] = {INK_RED, INK_YELLOW, INK_PLAIN};
+	struct sentence text[3] = {{.len = 0}};
 	const char *before = "";
 
-	join_alarms(s, r, text[0], sizeof text[0]);
-	join_maintenance(s, r, text[1], sizeof text[1]);
-	join_values(r->values, text[2], sizeof text[2]);
-	for (int i = 0; i < 3 && room > 2; i++) {
-		if (!text[i][0])
+	join_alarms(s, r, &text[0]);
+	join_maintenance(s, r, &text[1]);
+	join_values(r, &text[2]);
+	for (size_t i = 0; i < 3 && frame_room(f) > 3; i++) {
+		if (!text[i].len)
 			continue;
-		bool red = i == 0 && s->is_tty;
-		size_t used = print_rest(before, room);
-		printf("%s", red ? RED : "");
-		used += print_rest(text[i], room - used);
-		printf("%s", red ? PLAIN : "");
-		room -= used;
+		frame_put(f, before, SIZE_MAX);
+		frame_put_in(f, inks[i], text[i].text, SIZE_MAX);
 		before = "  ";
 	}
 }
 
 static void
-print_row(const struct screen *s, const struct layout *l, const struct row *r)
+put_row(const struct screen *s, struct frame *f, const struct layout *l, const struct row *r)
 {
 	char job[64];
-	size_t used = print_state(s, r->state);
 
-	used += print_cell(r->park, l->park);
-	used += print_cell(r->machine, l->id);
-	used += print_cell(title_of(s, r), l->title);
-	used += print_cell(job_of(s, r, job, sizeof job), l->job);
-	print_rest_of_row(s, r, used < l->width ? l->width - used : 0);
-	end_line(s);
+	frame_cell(f, screen_ink(r->state), r->state, STATE_COLUMNS);
+	frame_cell(f, INK_PLAIN, r->park, l->park);
+	frame_cell(f, INK_BOLD, r->machine, l->id);
+	frame_cell(f, INK_PLAIN, title_of(s, r), l->title);
+	frame_cell(f, INK_PLAIN, job_of(s, r, job, sizeof job), l->job);
+	put_rest(s, f, r);
+	frame_end_line(f);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
+/* ---- what has room ----------------------------------------------------------------------------
  */
 
-static void
-measure(const struct screen *s, struct layout *l)
+static size_t
+count_gateway_alarms(const struct screen *s)
 {
-	struct winsize size = {.ws_col = DEFAULT_WIDTH};
-	char job[64];
+	const struct board_entry *place = NULL;
+	const char *park, *gateway;
+	size_t n = 0;
 
-	if (s->is_tty)
-		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	*l = (struct layout){.width = size.ws_col, .height = size.ws_row};
-	for (size_t i = 0; i < s->n; i++) {
-		widen(&l->park, s->rows[i].park);
-		widen(&l->id, s->rows[i].machine);
-		widen(&l->title, title_of(s, &s->rows[i]));
-		widen(&l->job, job_of(s, &s->rows[i], job, sizeof job));
+	while (s->board && board_next_alarm(s->board, &place, &park, &gateway))
+		n++;
+	return n;
+}
+
+/* The last line stays empty: the cursor is there. Of more machines than lines the last line sums
+ * up, and what happened lately has a quarter of the screen. */
+static void
+choose_lines(const struct screen *s, struct layout *l)
+{
+	size_t room = s->height > 2 ? s->height - 2 : 0, events = s->events->n;
+
+	l->gateways = count_gateway_alarms(s);
+	l->rows = s->n;
+	l->events = DEFAULT_EVENTS;
+	if (!s->height)
+		return;
+	if (l->gateways > room / 4)
+		l->gateways = room / 4;
+	room -= l->gateways;
+	if (s->n > room) {
+		l->events = events < room / 4 ? events : room / 4;
+		room -= l->events ? l->events + 1 : 0;
+		l->rows = room > 1 ? room - 1 : 0;
+	} else {
+		l->events = room > s->n ? room - s->n - 1 : 0;
 	}
 }
 
-/* Alarms of gateways concern all their machines. Returns the lines printed. */
-static size_t
-print_gateways(const struct screen *s, const struct layout *l)
+/* Takes a column, down to `least` of its columns, if enough is left behind it. */
+static void
+keep_column(size_t *columns, size_t least, size_t *room)
+{
+	size_t most = *room > REST_COLUMNS + 1 ? *room - REST_COLUMNS - 1 : 0;
+
+	if (*columns > most)
+		*columns = most >= least ? most : 0;
+	*room -= *columns ? *columns + 1 : 0;
+}
+
+/* Which machine it is always stands there; the rest by what tells most. */
+static void
+choose_columns(const struct screen *s, struct layout *l, size_t width)
+{
+	char job[64];
+	bool parks = false;
+
+	for (size_t i = 0; i < s->n && i < l->rows; i++) {
+		const struct row *r = &s->rows[i];
+		parks |= strcmp(r->park, s->rows[0].park) != 0;
+		widen(&l->park, r->park);
+		widen(&l->id, r->machine);
+		widen(&l->title, title_of(s, r));
+		widen(&l->job, job_of(s, r, job, sizeof job));
+	}
+	if (!s->height || !width)
+		return;
+	size_t room = width > STATE_COLUMNS + 1 ? width - STATE_COLUMNS - 1 : 0;
+	if (l->id + 1 > room)
+		l->id = room > 1 ? room - 1 : 0;
+	room -= l->id < room ? l->id + 1 : room;
+	if (!parks)
+		l->park = 0;
+	keep_column(&l->park, l->park, &room);
+	keep_column(&l->job, l->job, &room);
+	keep_column(&l->title, LEAST_TITLE, &room);
+}
+
+/* ---- lines that are no machine ----------------------------------------------------------------
+ */
+
+/* "3 fault, 12 busy" of rows `from` and behind. */
+static void
+put_counts(const struct screen *s, struct frame *f, size_t from)
+{
+	size_t counts[STATES + 1] = {0};
+	char text[48];
+	const char *before = ": ";
+
+	for (size_t i = from; i < s->n; i++)
+		counts[state_of(s->rows[i].state)]++;
+	for (size_t i = 0; i < STATES; i++) {
+		if (!counts[i])
+			continue;
+		snprintf(text, sizeof text, "%zu %s", counts[i], states[i].state);
+		frame_put(f, before, SIZE_MAX);
+		frame_put_in(f, states[i].ink, text, SIZE_MAX);
+		before = ", ";
+	}
+}
+
+static void
+put_head(const struct screen *s, struct frame *f)
+{
+	char now[32], text[64];
+
+	snprintf(text, sizeof text,
+		s->language == LANGUAGE_RU ? "  %s  машин %zu" : "  %s  %zu machines",
+		words_clock(words_now_ms(), now, sizeof now), s->n);
+	frame_put_in(f, INK_BOLD, "labpulse", SIZE_MAX);
+	frame_put(f, text, SIZE_MAX);
+	put_counts(s, f, 0);
+	frame_end_line(f);
+}
+
+/* Alarms of gateways concern all their machines. */
+static void
+put_gateways(const struct screen *s, struct frame *f, const struct layout *l)
 {
 	const struct board_entry *place = NULL;
 	const struct doc *alarm;
 	const char *park, *gateway;
-	size_t lines = 0, used;
+	size_t lines = 0;
 
-	while (s->board && (alarm = board_next_alarm(s->board, &place, &park, &gateway))) {
-		used = print_cell("!", STATE_COLUMNS);
-		used += print_cell(park, l->park);
-		used += print_cell(gateway, l->id);
-		print_rest(words_alarm(alarm, s->language), used < l->width ? l->width - used : 0);
-		end_line(s);
+	while (lines < l->gateways &&
+		(alarm = board_next_alarm(s->board, &place, &park, &gateway))) {
+		frame_cell(f, INK_RED, "!", STATE_COLUMNS);
+		frame_cell(f, INK_PLAIN, park, l->park);
+		frame_cell(f, INK_BOLD, gateway, l->id ? l->id : columns_of(gateway));
+		frame_put_in(f, INK_RED, words_alarm(alarm, s->language), SIZE_MAX);
+		frame_end_line(f);
 		lines++;
 	}
-	return lines;
 }
 
 static void
-print_event(const struct screen *s, const struct layout *l, const struct event *e)
+put_event(struct frame *f, const struct layout *l, const struct event *e)
 {
 	char at[32];
+
 	words_clock(e->at_ms, at, sizeof at);
-	size_t used = print_cell(at, strlen(at));
-	used += print_cell(e->park, l->park);
-	used += print_cell(e->id, l->id);
-	print_rest(e->text, s->is_tty ? (used < l->width ? l->width - used : 0) : sizeof e->text);
-	end_line(s);
+	frame_cell(f, INK_DIM, at, strlen(at));
+	frame_cell(f, INK_PLAIN, e->park, l->park);
+	frame_cell(f, INK_PLAIN, e->id, l->id ? l->id : columns_of(e->id));
+	frame_put(f, e->text, SIZE_MAX);
+	frame_end_line(f);
 }
 
-/* The last ones, an empty line before them. */
+/* The last ones, an empty line before them; whole where no screen limits them. */
 static void
-print_events(const struct screen *s, const struct layout *l, size_t lines_before)
+put_events(const struct screen *s, struct frame *f, const struct layout *l)
 {
-	size_t room = DEFAULT_EVENTS, n = s->events->n;
+	size_t n = s->events->n, width = f->width;
 
-	if (l->height) /* the last line stays empty: the cursor is there */
-		room = l->height > lines_before + 2 ? l->height - lines_before - 2 : 0;
-	if (!n || !room)
+	if (!n || !l->events)
 		return;
-	end_line(s);
-	for (size_t i = n > room ? n - room : 0; i < n; i++)
-		print_event(s, l, &s->events->list[i]);
+	frame_end_line(f);
+	if (!s->height)
+		f->width = 0;
+	for (size_t i = n > l->events ? n - l->events : 0; i < n; i++)
+		put_event(f, l, &s->events->list[i]);
+	f->width = width;
 }
 
 void
-screen_print(const struct screen *s)
+screen_draw(const struct screen *s, struct frame *f)
 {
-	struct layout l;
-	char now[32];
+	struct layout l = {0};
+	char more[48];
 
-	measure(s, &l);
-	printf("%slabpulse  %s  %zu machines", s->is_tty ? "\033[H" : "",
-		words_clock(words_now_ms(), now, sizeof now), s->n);
-	end_line(s);
-	size_t lines = 1 + print_gateways(s, &l);
-	for (size_t i = 0; i < s->n && (!l.height || lines + 1 < l.height); i++, lines++)
-		print_row(s, &l, &s->rows[i]);
-	print_events(s, &l, lines);
-	if (s->is_tty)
-		printf("\033[J");
+	choose_lines(s, &l);
+	choose_columns(s, &l, f->width);
+	put_head(s, f);
+	put_gateways(s, f, &l);
+	for (size_t i = 0; i < s->n && i < l.rows; i++)
+		put_row(s, f, &l, &s->rows[i]);
+	if (l.rows < s->n) {
+		snprintf(more, sizeof more, "… %zu more", s->n - l.rows);
+		frame_put_in(f, INK_BOLD, more, SIZE_MAX);
+		put_counts(s, f, l.rows);
+		frame_end_line(f);
+	}
+	put_events(s, f, &l);
 }

@@ -1,32 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /* watch.c -- labpulse watch: a live table of machines, trouble first */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/broker.h"
-#include "cli/session.h"
 #include "cli/screen.h"
+#include "cli/session.h"
+#include "cli/terminal.h"
 
-enum { REFRESH_MS = 1000 };
+enum { REFRESH_MS = 1000, LOOK_MS = 100, PIPE_COLUMNS = 120, TOPICS = 9 };
 
 struct watch {
 	struct session s;
 	struct broker_options broker;
-	bool once, is_tty;
-	int every_ms; /* 0: not asked for */
+	const char *park, *machine; /* only these; NULL: all */
+	const char *colour;
+	bool once, is_tty, is_live; /* live: on a screen, until somebody ends it */
+	int every_ms;               /* 0: not asked for */
+	char filters[TOPICS][128];
+	const char *topics[TOPICS + 1];
 	struct board board;
 	struct events events;
+	struct frame frame;
 	struct broker_client *client;
 	struct doc *answer; /* the daemon's last one */
 };
 
 /* How it is, and what happens. */
-static const char *const topics[] = {"parks/+/gateways/+/availability",
-	"parks/+/gateways/+/alarm/+", "parks/+/gateways/+/event", "parks/+/machines/+/availability",
-	"parks/+/machines/+/info", "parks/+/machines/+/state", "parks/+/machines/+/alarm/+",
-	"parks/+/machines/+/event", "parks/+/machines/+/job", NULL};
+static const struct {
+	const char *kind, *leaf;
+} topics[TOPICS] = {{"gateways", "availability"}, {"gateways", "alarm/+"}, {"gateways", "event"},
+	{"machines", "availability"}, {"machines", "info"}, {"machines", "state"},
+	{"machines", "alarm/+"}, {"machines", "event"}, {"machines", "job"}};
+
+/* An id that is no topic level would ask for something else. */
+static bool
+is_id(const char *id)
+{
+	return !id || (*id && strlen(id) < 64 && !strpbrk(id, "/+#"));
+}
+
+static int
+make_topics(struct watch *w)
+{
+	if (!is_id(w->park) || !is_id(w->machine))
+		return cli_fail(CLI_USAGE, "watch: --park and --machine take an id");
+	for (size_t i = 0; i < TOPICS; i++) {
+		bool of_machine = !strcmp(topics[i].kind, "machines");
+		snprintf(w->filters[i], sizeof w->filters[i], "parks/%s/%s/%s/%s",
+			w->park ? w->park : "+", topics[i].kind,
+			of_machine && w->machine ? w->machine : "+", topics[i].leaf);
+		w->topics[i] = w->filters[i];
+	}
+	return CLI_FINE;
+}
 
 /* The board and the events take what they need. */
 static void
@@ -38,11 +68,38 @@ take(void *watch, const char *topic, const char *payload, size_t len)
 	events_take(&w->events, topic, payload, len);
 }
 
+/* A broker sends only what was asked for, a daemon tells all. */
+static size_t
+keep_asked(const struct watch *w, struct row *rows, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((!w->machine || !strcmp(w->machine, rows[i].machine)) &&
+			(!w->park || !strcmp(w->park, rows[i].park)))
+			rows[kept++] = rows[i];
+	return kept;
+}
+
+static void
+draw(struct watch *w, struct screen *screen)
+{
+	size_t lines;
+
+	w->frame.in_place = w->is_live;
+	w->frame.width = PIPE_COLUMNS;
+	if (w->is_tty)
+		terminal_size(&w->frame.width, &lines);
+	screen->height = w->is_live ? lines : 0;
+	frame_begin(&w->frame);
+	screen_draw(screen, &w->frame);
+	frame_show(&w->frame);
+}
+
 static int
 print(struct watch *w)
 {
-	struct screen screen = {.is_tty = w->is_tty,
-		.language = w->events.language,
+	struct screen screen = {.language = w->events.language,
 		.board = w->client ? &w->board : NULL,
 		.events = &w->events};
 	struct row *rows = w->client ? board_rows(&w->board, &screen.n)
@@ -50,11 +107,12 @@ print(struct watch *w)
 
 	if (!rows)
 		return cli_fail(CLI_OTHER, "out of memory");
+	screen.n = keep_asked(w, rows, screen.n);
 	screen.rows = rows;
 	if (w->s.json)
-		board_print_json(rows, screen.n, &w->events);
+		board_print_json(rows, screen.n, screen.board, &w->events);
 	else
-		screen_print(&screen);
+		draw(w, &screen);
 	fflush(stdout);
 	free(rows);
 	return CLI_FINE;
@@ -93,20 +151,19 @@ ask_daemon(struct watch *w)
 	return code;
 }
 
+/* Until then, or until the screen has another size or is to be left. */
 static void
-sleep_until(int64_t end_ms)
+pass_until(struct watch *w, int64_t end_ms)
 {
-	int64_t left = end_ms - cli_now_ms();
+	int64_t left;
 
-	if (left > 0)
-		usleep((useconds_t)left * 1000);
-}
-
-static void
-listen_until(struct watch *w, int64_t end_ms)
-{
-	for (int64_t left; (left = end_ms - cli_now_ms()) > 0;)
-		broker_run(w->client, (int)left);
+	while ((left = end_ms - cli_now_ms()) > 0 && !terminal_is_over()) {
+		if (w->client)
+			broker_run(w->client, w->is_live && left > LOOK_MS ? LOOK_MS : (int)left);
+		terminal_wait(w->client ? 0 : (int)left);
+		if (terminal_was_resized())
+			return;
+	}
 }
 
 static int
@@ -116,8 +173,8 @@ run(struct watch *w)
 
 	if (w->client)
 		broker_settle(w->client);
-	if (w->is_tty && !w->once)
-		printf("\033[2J");
+	if (w->is_live)
+		terminal_enter();
 	do {
 		int64_t next = cli_now_ms() + w->every_ms;
 		if (!w->client)
@@ -126,11 +183,9 @@ run(struct watch *w)
 			code = print(w);
 		if (w->once || code != CLI_FINE)
 			break;
-		if (w->client)
-			listen_until(w, next);
-		else
-			sleep_until(next);
-	} while (code == CLI_FINE);
+		pass_until(w, next);
+	} while (!terminal_is_over());
+	terminal_leave();
 	return code;
 }
 
@@ -139,7 +194,7 @@ open_source(struct watch *w)
 {
 	if (w->broker.urls.n) {
 		w->events.language = session_language(&w->s);
-		return broker_open(&w->client, &w->broker, topics, take, w);
+		return broker_open(&w->client, &w->broker, w->topics, take, w);
 	}
 	int code = session_connect(&w->s);
 	w->events.language = session_language(&w->s);
@@ -160,7 +215,10 @@ cmd_watch(int argc, char **argv)
 			"print the table once (default unless on a terminal)"},
 		{"--every", CLI_DURATION_MS, &w.every_ms,
 			"print it again and again (default on a terminal: 1s)"},
+		{"--park", CLI_TEXT, &w.park, "only this park"},
+		{"--machine", CLI_TEXT, &w.machine, "only this machine"},
 		{"--lang", CLI_TEXT, &w.s.lang, "ru or en"},
+		FRAME_OPTION(&w.colour),
 		{NULL, CLI_FLAG, NULL, NULL},
 	};
 	const struct cli_usage usage = {"labpulse watch [options]",
@@ -174,13 +232,23 @@ cmd_watch(int argc, char **argv)
 		return cli_exit_of(code);
 	w.is_tty = isatty(STDOUT_FILENO) && !w.s.json;
 	w.once = w.once || (!w.is_tty && !w.every_ms);
+	w.is_live = w.is_tty && !w.once;
 	w.every_ms = w.every_ms ? w.every_ms : REFRESH_MS;
-	code = open_source(&w);
+	code = frame_colours(w.colour, w.is_tty, &w.frame.colours);
+	if (code == CLI_FINE)
+		code = make_topics(&w);
+	if (code == CLI_FINE)
+		code = open_source(&w);
 	if (code == CLI_FINE)
 		code = run(&w);
 	broker_close(w.client);
 	board_finish(&w.board);
+	frame_finish(&w.frame);
 	doc_free(w.answer);
 	session_finish(&w.s);
+	if (terminal_signal()) { /* ends as it was told to */
+		signal(terminal_signal(), SIG_DFL);
+		raise(terminal_signal());
+	}
 	return code;
 }

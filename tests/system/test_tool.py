@@ -425,6 +425,6 @@ def test_another_topic_root(labpulse, broker):
     for options, machine in (((), "laser-2"), (("--topic-root", "site/a"), "laser-1")):
         result = labpulse("watch", "--broker", broker.url, "--json", *options)
         assert [m["machine"] for m in result.json["machines"]] == [machine]
-        said = labpulse("explain", "--broker", broker.url, *options)
+        said = labpulse("explain", machine, "--broker", broker.url, *options)
         assert f"p1/{machine}" in said.out
     assert labpulse("watch", "--broker", broker.url, "--topic-root", "a/#").code == 64

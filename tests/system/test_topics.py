@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the daemon publishes, topic by topic, as docs/topics.md says."""
-import json
 import re
-import shutil
 import time
 import urllib.request
 
@@ -300,24 +298,3 @@ def test_metrics(tmp_path, broker, simulate, daemon, free_port):
     assert 'labpulse_bus_requests_total{bus="line"}' in text
     names = re.findall(r"^# TYPE (\S+)", text, re.M)
     assert len(names) == len(set(names)) > 20
-
-
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="prometheus is not installed")
-def test_prometheus_understands_the_metrics(tmp_path, broker, simulate, daemon, spawn, free_port):
-    port, web = free_port(), free_port()
-    bench = Bench(tmp_path, broker.url).add("m1", "line")
-    bench.config["metrics"] = {"listen": f"127.0.0.1:{port}"}
-    start(tmp_path, broker, simulate, daemon, bench)
-    config = tmp_path / "prometheus.yml"
-    config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [
-        {"job_name": "labpulse", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}]}))
-    spawn("prometheus", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path}/tsdb",
-                         f"--web.listen-address=127.0.0.1:{web}"])
-
-    def value(query):
-        text = fetch(f"http://127.0.0.1:{web}/api/v1/query?query={query}")
-        found = json.loads(text)["data"]["result"] if text else []
-        return float(found[0]["value"][1]) if found else None
-
-    wait_until(lambda: value("labpulse_machines_online") == 1, what="a scrape", timeout=30)
-    assert value("up") == 1 and value("labpulse_bus_requests_total") > 0

@@ -117,13 +117,40 @@ follow_job(struct fleet_gateway *g, size_t machine, int64_t t_ms, int64_t ts_ms)
 
 /* ---- states and totals ----------------------------------------------------------------------- */
 
+static const char *
+find_condition(const struct fleet_machine *m)
+{
+	const char *worst = "normal";
+
+	for (size_t k = 0; k < fleet_alarms(m->model.kind); k++) {
+		const char *severity = m->model.kind->alarms[k].severity;
+		if (!m->alarms[k].active || !strcmp(severity, "info"))
+			continue;
+		if (strcmp(severity, "warning") != 0)
+			return "fault";
+		worst = "warning";
+	}
+	return worst;
+}
+
+static const char *
+find_state(const struct fleet_machine *m)
+{
+	if (m->now.silent)
+		return "offline";
+	if (!strcmp(m->condition, "fault"))
+		return "fault";
+	return fleet_activity_name(m->now.activity);
+}
+
 static void
 follow_state(struct fleet_gateway *g, size_t machine, int64_t ts_ms)
 {
 	struct fleet_machine *m = &g->machines[machine];
 	const char *was = m->state;
 
-	m->state = fleet_state(m);
+	m->condition = find_condition(m);
+	m->state = find_state(m);
 	if (was && !strcmp(was, m->state))
 		return;
 	m->since_ms = ts_ms;

@@ -57,14 +57,6 @@ put_ms(struct json *j, const char *key, int64_t ms)
 		json_put_null(j, key);
 }
 
-const char *
-fleet_activity_name(enum fleet_activity activity)
-{
-	static const char *const names[] = {"off", "idle", "busy", "paused"};
-
-	return names[activity];
-}
-
 /* ---- telemetry ------------------------------------------------------------------------------ */
 
 static void
@@ -136,32 +128,6 @@ fleet_put_history(char *buf, size_t size, const struct fleet_names *names,
 
 /* ---- machines ------------------------------------------------------------------------------- */
 
-static const char *
-condition(const struct fleet_machine *m)
-{
-	const char *worst = "normal";
-
-	for (size_t k = 0; k < fleet_alarms(m->model.kind); k++) {
-		const char *severity = m->model.kind->alarms[k].severity;
-		if (!m->alarms[k].active || !strcmp(severity, "info"))
-			continue;
-		if (strcmp(severity, "warning") != 0)
-			return "fault";
-		worst = "warning";
-	}
-	return worst;
-}
-
-const char *
-fleet_state(const struct fleet_machine *m)
-{
-	if (m->now.silent)
-		return "offline";
-	if (!strcmp(condition(m), "fault"))
-		return "fault";
-	return fleet_activity_name(m->now.activity);
-}
-
 static void
 put_snapshot(struct json *j, const struct fleet_machine *m)
 {
@@ -196,10 +162,10 @@ fleet_put_state(char *buf, size_t size, const struct fleet_machine *m, int64_t t
 	snprintf(reason, sizeof reason, "%s: %s", m->model.kind->source,
 		m->now.silent ? "timeout" : fleet_activity_name(m->now.activity));
 	begin(&j, buf, size, ts_ms);
-	json_put_string(&j, "state", fleet_state(m));
+	json_put_string(&j, "state", m->state);
 	json_put_string(&j, "availability", m->now.silent ? "offline" : "online");
 	json_put_string(&j, "activity", fleet_activity_name(m->now.activity));
-	json_put_string(&j, "condition", condition(m));
+	json_put_string(&j, "condition", m->condition);
 	json_put_int(&j, "since", m->since_ms);
 	json_put_string(&j, "reason", reason);
 	json_put_string(&j, "job", m->job[0] ? m->job : NULL);
@@ -512,18 +478,4 @@ fleet_put_health(
 	json_put_int(&j, "free_bytes", 8000000000);
 	json_close(&j, '}');
 	return finish(&j);
-}
-
-void
-fleet_ulid(char buf[FLEET_JOB], int64_t ms, uint64_t chance)
-{
-	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-	for (int k = 9; k >= 0; k--, ms >>= 5)
-		buf[k] = digits[ms & 31];
-	for (int k = 10; k < FLEET_JOB - 1; k++) {
-		buf[k] = digits[chance & 31];
-		chance = k == 21 ? fleet_hash(chance, 1) : chance >> 5;
-	}
-	buf[FLEET_JOB - 1] = '\0';
 }

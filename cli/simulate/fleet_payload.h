@@ -11,7 +11,7 @@
 
 #define FLEET_GATEWAY "gw1" /* of each park */
 
-enum { FLEET_BUCKETS = 6, FLEET_JOB = 27 }; /* a ULID and its NUL */
+enum { FLEET_BUCKETS = 6 };
 
 /* An alarm as it is now. */
 struct fleet_life {
@@ -33,10 +33,10 @@ struct fleet_machine {
 	struct fleet_orders orders;
 	struct fleet_sample now;
 	char id[24], asset[24];
-	unsigned number; /* in its park, of its kind: from 1 */
-	const char *state;
-	int64_t since_ms, seen_ms; /* in this state; of its last answer */
-	char job[FLEET_JOB];       /* that runs; "": none */
+	unsigned number;               /* in its park, of its kind: from 1 */
+	const char *state, *condition; /* as docs/topics.md has them */
+	int64_t since_ms, seen_ms;     /* in this state; of its last answer */
+	char job[FLEET_JOB];           /* that runs; "": none */
 	int64_t job_start_ms;
 	uint64_t telemetry_seq, event_seq, job_seq;
 	struct fleet_usage usage;
@@ -104,10 +104,5 @@ size_t fleet_put_gateway(char *buf, size_t size, const struct fleet_names *names
 	const struct fleet_machine *machines, size_t n, int64_t ts_ms);
 size_t fleet_put_health(
 	char *buf, size_t size, const struct fleet_names *names, const struct fleet_health *h);
-/* The states that a machine may be in, by what its sample says. */
-const char *fleet_state(const struct fleet_machine *m);
-const char *fleet_activity_name(enum fleet_activity activity);
-/* A ULID of this time and this chance (https://github.com/ulid/spec). */
-void fleet_ulid(char buf[FLEET_JOB], int64_t ms, uint64_t chance);
 
 #endif

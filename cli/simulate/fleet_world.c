@@ -206,3 +206,25 @@ fleet_find_alarm(const struct fleet_kind *kind, const char *code)
 			return (int)k;
 	return -1;
 }
+
+const char *
+fleet_activity_name(enum fleet_activity activity)
+{
+	static const char *const names[] = {"off", "idle", "busy", "paused"};
+
+	return names[activity];
+}
+
+void
+fleet_ulid(char buf[FLEET_JOB], int64_t ms, uint64_t random)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+	for (int k = 9; k >= 0; k--, ms >>= 5)
+		buf[k] = digits[ms & 31];
+	for (int k = 10; k < FLEET_JOB - 1; k++) {
+		buf[k] = digits[random & 31];
+		random = k == 21 ? fleet_hash(random, 1) : random >> 5;
+	}
+	buf[FLEET_JOB - 1] = '\0';
+}

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FLEET_POINTS = 4, FLEET_ALARMS = 3 };
+enum { FLEET_POINTS = 4, FLEET_ALARMS = 3, FLEET_JOB = 27 }; /* JOB: a ULID and its NUL */
 
 enum fleet_activity { FLEET_OFF, FLEET_IDLE, FLEET_BUSY, FLEET_PAUSED };
 
@@ -75,6 +75,9 @@ void fleet_sample(const struct fleet_model *m, const struct fleet_orders *orders
 /* How many alarms its kind has, and which of them has this code; -1: none. */
 size_t fleet_alarms(const struct fleet_kind *kind);
 int fleet_find_alarm(const struct fleet_kind *kind, const char *code);
+const char *fleet_activity_name(enum fleet_activity activity);
+/* A ULID of this time and this chance (https://github.com/ulid/spec). */
+void fleet_ulid(char buf[FLEET_JOB], int64_t ms, uint64_t chance);
 /* Good bits out of anything. */
 uint64_t fleet_hash(uint64_t a, uint64_t b);
 

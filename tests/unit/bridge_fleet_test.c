@@ -164,6 +164,7 @@ test_jobs_only_grow(void **state)
 	assert_jobs(3, 1, 1);
 	take_usage("b", "INV-1", 4, 2, 0);
 	assert_jobs(5, 2, 1);
+	take_state("b", "gw1", "idle", "null"); /* so that it is not forgotten */
 	take("parks/p1/machines/b/usage", "");
 	take_usage("b", "INV-1", 9, 9, 9); /* it was away: nobody knows since when */
 	assert_jobs(5, 2, 1);
@@ -252,8 +253,10 @@ test_nothing_stays_behind(void **state)
 	(void)state;
 	for (size_t first = 0; first < 3; first++) {
 		take("parks/p1/machines/a/info", "{\"class\":\"cnc\",\"title\":{\"en\":\"A\"}}");
+		size_t bytes = picture.bytes;
 		take_state("a", "gw1", "busy", "null");
 		take_usage("a", "INV-1", 1, 1, 0);
+		assert_int_equal(picture.bytes, bytes); /* its titles among them */
 		for (size_t i = 0; i < 3; i++) {
 			char topic[64];
 			assert_int_equal(picture.machines.n, 1);

@@ -47,3 +47,9 @@ install-console: console ## the page into DESTDIR$(PREFIX)/share/labpulse/consol
 	install -d $(CONSOLE_DIR)/licenses
 	install -m 644 $(CONSOLE)/*.* $(CONSOLE_DIR)/
 	install -m 644 $(CONSOLE)/licenses/* $(CONSOLE_DIR)/licenses/
+
+.PHONY: console-pictures
+console-pictures: all ## docs/pictures/console-*.png anew
+	@tests/setup.sh test
+	@mkdir -p docs/pictures
+	@BUILD=$(BUILD) CONSOLE_PICTURES=$(CURDIR)/docs/pictures /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/test_console_pictures.py

@@ -83,6 +83,7 @@ function valueTable(chosen, onchoose) {
 		box.disabled = !box.checked && chosen.size >= MAX_LINES;
 		setText(name.firstChild, pick(row.title) || row.key);
 		setText(name.lastChild, pick(row.title) ? row.key : "");
+		setAttribute(name, "title", `${pick(row.title)} ${row.key}`.trim());
 		const bad = row.error || !row.sourceOk;
 		setText(value, row.error ? words.errorText(row.error) : `${words.valueText(row.value)} ${words.unitText(row.unit)}`.trim());
 		setText(age, words.ageText(row.at, Date.now()));

@@ -237,9 +237,14 @@ def test_the_broker_goes_and_comes_back(park, broker, console):
     assert page.text(".banner") == ""
 
 
-def test_a_password(spawn, tmp_path, page, browser):
-    subprocess.run(["mosquitto_passwd", "-b", "-c", tmp_path / "passwords", "anna", "right"], check=True)
-    broker = WebBroker(spawn, tmp_path, page).start(f"password_file {tmp_path}/passwords", anonymous="false")
+def test_a_password_and_what_it_lets_see(spawn, tmp_path, page, browser):
+    for i, (user, password) in enumerate({"anna": "right", "gateway": "g"}.items()):
+        subprocess.run(["mosquitto_passwd", "-b", *(["-c"] if i == 0 else []), tmp_path / "passwords", user, password], check=True)
+    (tmp_path / "acl").write_text("user anna\ntopic read parks/p1/#\nuser gateway\ntopic write parks/#\n")
+    broker = WebBroker(spawn, tmp_path, page).start(f"password_file {tmp_path}/passwords\nacl_file {tmp_path}/acl", anonymous="false")
+    for park in ("p1", "p2"):
+        subprocess.run(["mosquitto_pub", "-p", str(broker.port), "-u", "gateway", "-P", "g", "-r", "-q", "1",
+                        "-t", f"parks/{park}/gateways/gw1/availability", "-m", "online"], check=True)
     fill = """const form = document.querySelector('.login form');
         for (const [name, value] of Object.entries(arguments[0])) form.elements[name].value = value;
         form.requestSubmit()"""
@@ -251,13 +256,13 @@ def test_a_password(spawn, tmp_path, page, browser):
     browser.wait_text(".login .error", "ws://")
     browser.js(fill, {"url": broker.web.replace("http", "ws"), "username": "anna", "password": "right"})
     browser.wait_link("online")
-    assert browser.js("return location.href") == broker.web + "#/" or browser.js("return location.href") == broker.web
+    assert browser.names() == ["p1"], "the other park is not for her"
+    assert browser.js("return location.href") == broker.web
     assert browser.js("return localStorage.length") == 0 and "right" in browser.js("return sessionStorage.getItem('labpulse-broker')")
     browser.driver.refresh()
     browser.wait_link("online")
-    browser.open(f"{broker.web}?broker=ws://127.0.0.1:{broker.port}/")
-    browser.wait_link("lost")
-    assert browser.js("return document.querySelector('.login').open") is False, "another address: the password is not sent there"
+    browser.open(f"{broker.web}?broker=ws://127.0.0.1:{broker.web_port}/other")
+    browser.wait_text(".login .error", "wants a user name")  # to another address the password is not sent
     browser.open("about:blank")
 
 

@@ -44,6 +44,7 @@ struct board_table { /* park and id -> what is there */
 
 /* What retained topics said so far. Begins as {0}. */
 struct board {
+	bool lean; /* nobody asks for the points that machines should have: most of their `info` */
 	struct board_table machines, gateways;
 };
 

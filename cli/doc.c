@@ -101,6 +101,12 @@ doc_get(const struct doc *d, const char *key)
 	return doc(json_object_get(json(d), key));
 }
 
+void
+doc_drop(struct doc *d, const char *key)
+{
+	json_object_del(json(d), key);
+}
+
 const char *
 doc_text(const struct doc *d, const char *key, const char *otherwise)
 {

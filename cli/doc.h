@@ -21,6 +21,7 @@ char *doc_quote(const char *text);
 void doc_free(struct doc *d);
 /* Of an object; borrowed, like everything below. */
 const struct doc *doc_get(const struct doc *d, const char *key);
+void doc_drop(struct doc *d, const char *key); /* nobody wants it */
 const char *doc_text(const struct doc *d, const char *key, const char *otherwise);
 int64_t doc_int(const struct doc *d, const char *key, int64_t otherwise);
 double doc_real(const struct doc *d, const char *key, double otherwise); /* any number */

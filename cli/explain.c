@@ -72,22 +72,6 @@ say(const struct explain *e, enum phrase phrase)
 /* ---- one machine ------------------------------------------------------------------------------
  */
 
-/* "  meter: " in red: what follows is why it needs somebody. */
-static void
-begin_trouble(struct explain *e, const char *about)
-{
-	frame_put(&e->frame, "  ", SIZE_MAX);
-	frame_put_in(&e->frame, INK_RED, about, SIZE_MAX);
-	frame_put(&e->frame, ": ", SIZE_MAX);
-}
-
-static void
-end_sentence(struct explain *e, const struct sentence *s)
-{
-	frame_wrap(&e->frame, INK_PLAIN, s->text, EXPLAIN_INDENT);
-	frame_end_line(&e->frame);
-}
-
 static void
 add_since(const struct explain *e, struct sentence *s, int64_t since_ms)
 {
@@ -95,65 +79,6 @@ add_since(const struct explain *e, struct sentence *s, int64_t since_ms)
 
 	if (since_ms)
 		sentence_add(s, " %s %s", say(e, SINCE), session_time(since_ms, text, sizeof text));
-}
-
-/* A point without a value, from `points` of the daemon ({id: {error, hint}}) or of a reading
- * ([{id, quality, hint}]). */
-struct missed {
-	const char *id, *error, *hint;
-	bool told;
-};
-
-static size_t
-find_missed(const struct doc *points, struct missed *out)
-{
-	const struct doc *d;
-	const char *id;
-	void *place = NULL;
-	size_t n = 0;
-
-	for (size_t i = 0; (d = doc_at(points, i)); i++)
-		if (doc_text(d, "hint", NULL))
-			out[n++] = (struct missed){doc_text(d, "id", ""),
-				doc_text(d, "quality", ""), doc_text(d, "hint", ""), false};
-	while (!doc_at(points, 0) && (id = doc_next(points, &place, &d)))
-		out[n++] = (struct missed){
-			id, doc_text(d, "error", ""), doc_text(d, "hint", ""), false};
-	return n;
-}
-
-/* What is true of many points is said once. */
-static void
-explain_alike(struct explain *e, const char *source, struct missed *list, size_t n,
-	const struct missed *first)
-{
-	struct sentence s = {.len = 0};
-	const char *before = "";
-
-	begin_trouble(e, source);
-	sentence_add(&s, "%s: ", first->error);
-	for (struct missed *m = list; m < list + n; m++) {
-		if (strcmp(m->error, first->error) != 0 || strcmp(m->hint, first->hint) != 0)
-			continue;
-		sentence_add(&s, "%s%s", before, m->id);
-		before = ", ";
-		m->told = true;
-	}
-	sentence_add(&s, ". %s", first->hint);
-	end_sentence(e, &s);
-}
-
-static bool
-explain_points(struct explain *e, const char *source, const struct doc *points)
-{
-	struct missed *list = calloc(doc_size(points) + 1, sizeof *list);
-	size_t n = list ? find_missed(points, list) : 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (!list[i].told)
-			explain_alike(e, source, list, n, &list[i]);
-	free(list);
-	return n > 0;
 }
 
 /* True if there was something to say. */
@@ -164,12 +89,12 @@ explain_source(struct explain *e, const char *id, const struct doc *d)
 	struct sentence s = {.len = 0};
 
 	if (doc_flag(d, "ok", !error))
-		return explain_points(e, id, doc_get(d, "points"));
-	begin_trouble(e, id);
+		return explain_points(&e->frame, id, doc_get(d, "points"));
+	explain_begin(&e->frame, id);
 	sentence_add(&s, "%s", error ? error : say(e, NOT_OK));
 	add_since(e, &s, doc_int(d, "since", 0));
 	sentence_add(&s, ". %s", doc_text(d, "hint", ""));
-	end_sentence(e, &s);
+	explain_end(&e->frame, &s);
 	return true;
 }
 
@@ -208,10 +133,10 @@ explain_missing(struct explain *e, const struct row *r, const char *source)
 	if (!said)
 		return false;
 	sentence_add(&s, ". %s `labpulse explain %s`.", say(e, ASK_GATEWAY), r->machine);
-	begin_trouble(e, source);
+	explain_begin(&e->frame, source);
 	frame_put(&e->frame, say(e, NO_VALUE), SIZE_MAX);
 	frame_put(&e->frame, ": ", SIZE_MAX);
-	end_sentence(e, &s);
+	explain_end(&e->frame, &s);
 	return true;
 }
 
@@ -243,7 +168,7 @@ explain_head(struct explain *e, const struct row *r)
 	frame_put_in(&e->frame, screen_ink(r->state), words_state(r->state, e->language), SIZE_MAX);
 	if (told)
 		sentence_add(&s, " (%s)", r->reason);
-	end_sentence(e, &s);
+	explain_end(&e->frame, &s);
 }
 
 static void
@@ -253,9 +178,9 @@ explain_row(struct explain *e, const struct row *r)
 
 	explain_head(e, r);
 	if (r->gateway_offline) {
-		begin_trouble(e, r->gateway);
+		explain_begin(&e->frame, r->gateway);
 		sentence_add(&s, "%s", say(e, GATEWAY_OFFLINE));
-		end_sentence(e, &s);
+		explain_end(&e->frame, &s);
 		return;
 	}
 	explain_maintenance(&e->frame, r, e->language);
@@ -265,7 +190,7 @@ explain_row(struct explain *e, const struct row *r)
 	said |= explain_all_missing(e, r);
 	if (!said) {
 		sentence_add(&s, "  %s", say(e, IS_FINE));
-		end_sentence(e, &s);
+		explain_end(&e->frame, &s);
 	}
 }
 
@@ -285,7 +210,7 @@ explain_each(struct explain *e, const struct row *rows, size_t n)
 	if (!fine)
 		return;
 	sentence_add(&s, "%s (%zu): %s", say(e, fine < n ? OTHERS : ALL), fine, say(e, IS_FINE));
-	end_sentence(e, &s);
+	explain_end(&e->frame, &s);
 }
 
 static int
@@ -322,7 +247,7 @@ explain_gateway_alarms(struct explain *e)
 		const struct row_alarm alarm = {doc_text(doc, "code", ""), doc};
 		struct sentence s = {.len = 0};
 		sentence_add(&s, "%s/%s:", park, gateway);
-		end_sentence(e, &s);
+		explain_end(&e->frame, &s);
 		explain_alarm(&e->frame, &alarm, e->language);
 	}
 }
@@ -342,7 +267,7 @@ from_broker(struct explain *e)
 	while (!e->s.json && (gateway = board_next_offline(&e->board, &place, &park))) {
 		struct sentence s = {.len = 0};
 		sentence_add(&s, "%s/%s: %s", park, gateway, say(e, GATEWAY_OFFLINE));
-		end_sentence(e, &s);
+		explain_end(&e->frame, &s);
 	}
 	explain_gateway_alarms(e);
 	struct row *rows = board_rows(&e->board, &n);
@@ -374,12 +299,12 @@ explain_gateway(struct explain *e, const struct doc *gateway)
 	if (!doc_flag(broker, "connected", true)) {
 		sentence_add(&about, "  %s. %s%s%s", say(e, NO_BROKER),
 			doc_text(broker, "host", ""), error[0] ? ": " : "", error);
-		end_sentence(e, &about);
+		explain_end(&e->frame, &about);
 	}
 	config = doc_text(gateway, "config_error", NULL);
 	if (config) {
 		sentence_add(&refused, "  %s. %s", say(e, CONFIG_REFUSED), config);
-		end_sentence(e, &refused);
+		explain_end(&e->frame, &refused);
 	}
 }
 
@@ -419,11 +344,11 @@ explain_reading(struct explain *e, const struct machine_config *m, const struct 
 	struct sentence head = {.len = 0}, fine = {.len = 0};
 
 	sentence_add(&head, "%s: %s", m->id, config_text(&m->title, e->language));
-	end_sentence(e, &head);
+	explain_end(&e->frame, &head);
 	if (doc_size(sources) && explain_sources(e, sources))
 		return;
 	sentence_add(&fine, "  %s", say(e, doc_size(sources) ? IS_FINE : NO_SOURCES));
-	end_sentence(e, &fine);
+	explain_end(&e->frame, &fine);
 }
 
 static int

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* explain_row.c -- a machine's alarms, maintenance and job in sentences */
+/* explain_row.c -- a machine's alarms, maintenance, job and missing values in sentences */
 #include "cli/explain_row.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/sentence.h"
@@ -132,4 +133,81 @@ explain_job(struct frame *f, const struct row *r, enum language language)
 	if (r->progress >= 0)
 		sentence_add(&rest, ", %.0f%%", r->progress * 100);
 	tell(f, INK_GREEN, &about, &rest);
+}
+
+/* ---- sources ----------------------------------------------------------------------------------
+ */
+
+void
+explain_begin(struct frame *f, const char *about)
+{
+	frame_put(f, "  ", SIZE_MAX);
+	frame_put_in(f, INK_RED, about, SIZE_MAX);
+	frame_put(f, ": ", SIZE_MAX);
+}
+
+void
+explain_end(struct frame *f, const struct sentence *s)
+{
+	frame_wrap(f, INK_PLAIN, s->text, EXPLAIN_INDENT);
+	frame_end_line(f);
+}
+
+/* A point without a value, from `points` of the daemon ({id: {error, hint}}) or of a reading
+ * ([{id, quality, hint}]). */
+struct missed {
+	const char *id, *error, *hint;
+	bool told;
+};
+
+static size_t
+find_missed(const struct doc *points, struct missed *out)
+{
+	const struct doc *d;
+	const char *id;
+	void *place = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; (d = doc_at(points, i)); i++)
+		if (doc_text(d, "hint", NULL))
+			out[n++] = (struct missed){doc_text(d, "id", ""),
+				doc_text(d, "quality", ""), doc_text(d, "hint", ""), false};
+	while (!doc_at(points, 0) && (id = doc_next(points, &place, &d)))
+		out[n++] = (struct missed){
+			id, doc_text(d, "error", ""), doc_text(d, "hint", ""), false};
+	return n;
+}
+
+/* What is true of many points is said once. */
+static void
+explain_alike(struct frame *f, const char *source, struct missed *list, size_t n,
+	const struct missed *first)
+{
+	struct sentence s = {.len = 0};
+	const char *before = "";
+
+	explain_begin(f, source);
+	sentence_add(&s, "%s: ", first->error);
+	for (struct missed *m = list; m < list + n; m++) {
+		if (strcmp(m->error, first->error) != 0 || strcmp(m->hint, first->hint) != 0)
+			continue;
+		sentence_add(&s, "%s%s", before, m->id);
+		before = ", ";
+		m->told = true;
+	}
+	sentence_add(&s, ". %s", first->hint);
+	explain_end(f, &s);
+}
+
+bool
+explain_points(struct frame *f, const char *source, const struct doc *points)
+{
+	struct missed *list = calloc(doc_size(points) + 1, sizeof *list);
+	size_t n = list ? find_missed(points, list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].told)
+			explain_alike(f, source, list, n, &list[i]);
+	free(list);
+	return n > 0;
 }

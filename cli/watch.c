@@ -166,15 +166,29 @@ pass_until(struct watch *w, int64_t end_ms)
 	}
 }
 
+/* What is retained comes in a burst. A screen shows what there is after a second and fills up, a
+ * table that is printed once waits for all. */
+static void
+settle(struct watch *w)
+{
+	int64_t end = cli_now_ms() + REFRESH_MS;
+
+	if (!w->is_live)
+		broker_settle(w->client);
+	while (w->is_live && cli_now_ms() < end && !terminal_is_over())
+		if (broker_run(w->client, LOOK_MS) == 0)
+			break;
+}
+
 static int
 run(struct watch *w)
 {
 	int code = CLI_FINE;
 
-	if (w->client)
-		broker_settle(w->client);
 	if (w->is_live)
 		terminal_enter();
+	if (w->client)
+		settle(w);
 	do {
 		int64_t next = cli_now_ms() + w->every_ms;
 		if (!w->client)
@@ -226,6 +240,7 @@ cmd_watch(int argc, char **argv)
 		"or from the local daemon (of the past it tells only alarms).",
 		options, 0, 0};
 
+	w.board.lean = true;
 	session_init(&w.s);
 	int code = cli_parse(argc, argv, &usage, NULL);
 	if (code < 0)

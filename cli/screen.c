@@ -29,7 +29,7 @@ struct layout {
 static const struct {
 	const char *state;
 	enum ink ink;
-} states[] = {{"fault", INK_RED}, {"offline", INK_MAGENTA}, {"unknown", INK_YELLOW},
+} states[] = {{"fault", INK_RED}, {"offline", INK_MAGENTA}, {"unknown", INK_PLAIN},
 	{"busy", INK_GREEN}, {"paused", INK_YELLOW}, {"idle", INK_PLAIN}, {"off", INK_DIM}};
 
 enum { STATES = sizeof states / sizeof states[0] };

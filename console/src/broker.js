@@ -4,11 +4,12 @@
 //   message (topic, bytes)
 // A broker drops what a client is too slow for: Mosquitto by default whatever is behind 1000 packets
 // (max_queued_messages), of any QoS, and the retained topics of a network are a hundred times that.
-// So filters are asked for one after the other, each when the one before was answered. QoS 0: this is
-// a screen, and after a break everything is asked for again.
+// So filters are asked for one after the other, at most ASKING at a time: of a park of 300 machines no
+// more than 900 messages wait. QoS 0: this is a screen, and after a break everything is asked for again.
 import mqtt from "mqtt";
 
 const RETRY_MS = 2000, CONNECT_MS = 10000, KEEPALIVE_S = 20;
+const ASKING = 2;
 const MAX_PACKET = 128 * 1024; // bytes; the broker sends nothing longer. Our longest have 64 KiB
 const QUIET_MS = 1500; // without a retained message: all have been told
 
@@ -22,7 +23,7 @@ export class Broker {
 		this.always = [];
 		this.extra = [];
 		this.queue = []; // filters that are still to be asked for
-		this.busy = false; // one of them is being answered
+		this.asking = 0; // filters that are being answered
 		this.quiet = 0; // a timer
 		this.loaded = false;
 	}
@@ -87,23 +88,22 @@ export class Broker {
 
 	#connected() {
 		this.on.link("loading");
-		this.busy = this.loaded = false;
+		this.asking = 0;
+		this.loaded = false;
 		this.queue = [];
 		this.ask([...this.always, ...this.extra]);
 	}
 
 	#next() {
-		if (this.busy || !this.client?.connected)
-			return;
-		if (!this.queue.length) {
-			this.#wait();
-			return;
+		while (this.client?.connected && this.asking < ASKING && this.queue.length) {
+			this.asking++;
+			this.#subscribe([this.queue.shift()], () => {
+				this.asking--;
+				this.#next();
+			});
 		}
-		this.busy = true;
-		this.#subscribe([this.queue.shift()], () => {
-			this.busy = false;
-			this.#next();
-		});
+		if (this.client?.connected && !this.asking)
+			this.#wait();
 	}
 
 	#subscribe(filters, done) {
@@ -124,7 +124,7 @@ export class Broker {
 		clearTimeout(this.quiet);
 		this.quiet = setTimeout(() => {
 			this.quiet = 0;
-			this.loaded = !this.queue.length && !this.busy;
+			this.loaded = !this.queue.length && !this.asking;
 			if (this.loaded)
 				this.on.link("online");
 		}, QUIET_MS);

@@ -17,7 +17,8 @@
 #define LEAVE "\033[0m\033[?25h\033[?1049l"
 
 static volatile sig_atomic_t ended_by, resized;
-static bool entered, has_keys, key_ended;
+static volatile sig_atomic_t entered;
+static bool has_keys, key_ended;
 static struct termios before;
 
 static void
@@ -61,18 +62,12 @@ take_keys(void)
 	has_keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
 }
 
-void
-terminal_enter(void)
+static void
+show(void)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
-	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waiting ends */
-
-	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-		sigaction(signals[i], &action, NULL);
 	take_keys();
 	say(ENTER);
 	entered = true;
-	atexit(terminal_leave);
 }
 
 void
@@ -84,6 +79,36 @@ terminal_leave(void)
 	say(LEAVE);
 	if (has_keys)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+}
+
+/* Ctrl-Z: the shell gets its screen; `fg` goes on behind raise(). Everything called here may be
+ * called from a signal handler (signal-safety(7)). */
+static void
+on_stop(int number)
+{
+	int error = errno;
+
+	terminal_leave();
+	signal(number, SIG_DFL);
+	raise(number);
+	sigaction(number, &(struct sigaction){.sa_handler = on_stop, .sa_flags = SA_NODEFER}, NULL);
+	show();
+	resized = 1;
+	errno = error;
+}
+
+void
+terminal_enter(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
+	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: waiting ends */
+
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		sigaction(signals[i], &action, NULL);
+	sigaction(
+		SIGTSTP, &(struct sigaction){.sa_handler = on_stop, .sa_flags = SA_NODEFER}, NULL);
+	show();
+	atexit(terminal_leave);
 }
 
 void

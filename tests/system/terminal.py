@@ -10,8 +10,8 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
+import subprocess
 import termios
 import time
 
@@ -31,21 +31,13 @@ class Terminal:
     def __init__(self, argv, columns, lines, env=None):
         self.master, slave = pty.openpty()
         self.name = os.ttyname(slave)
-        self.raw, self.code = b"", None
+        self.raw = b""
         self._set_size(columns, lines)
         self.modes = termios.tcgetattr(slave)
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.login_tty(slave) if hasattr(os, "login_tty") else self._login(slave)
-            os.execve(argv[0], [str(a) for a in argv], {**os.environ, "TERM": "xterm", **(env or {})})
         self.slave = slave  # open, so that what was written last can be read when the program has ended
-
-    @staticmethod
-    def _login(slave):
-        os.setsid()
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        for fd in range(3):
-            os.dup2(slave, fd)
+        self.popen = subprocess.Popen([str(a) for a in argv], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                      env={**os.environ, "TERM": "xterm", **(env or {})},
+                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def _set_size(self, columns, lines):
         self.columns, self.lines = columns, lines
@@ -86,31 +78,27 @@ class Terminal:
         os.write(self.master, keys)
 
     def signal(self, number):
-        os.kill(self.pid, number)
+        self.popen.send_signal(number)
 
     def ended(self):
-        """The wait status, when it has ended; all that it wrote is read."""
+        """The exit code, or the negative number of a signal, when it has ended; all that it wrote is read."""
         end = time.monotonic() + DEADLINE
-        while self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = status
+        while self.popen.poll() is None:
             assert time.monotonic() < end, "it does not end"
             self.read(0.02)
         self.read()
-        return self.code
+        return self.popen.returncode
 
     def is_restored(self):
         """Cursor, screen and keys are as they were before."""
-        return (self.raw.rstrip().endswith(b"\x1b[?25h\x1b[?1049l") and self.raw.count(b"\x1b[?1049h") == 1
+        return (self.raw.rstrip().endswith(b"\x1b[?25h\x1b[?1049l") and self.raw.count(b"\x1b[?1049h") == self.raw.count(b"\x1b[?1049l")
                 and termios.tcgetattr(self.slave) == self.modes)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        self.popen.kill()
+        self.popen.wait()
         os.close(self.master)
         os.close(self.slave)

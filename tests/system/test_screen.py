@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """labpulse watch and explain on a terminal: widths, sizes, colours, and that it is left as it was."""
 import json
-import os
 import signal
 
 import jsonschema
@@ -96,7 +95,7 @@ def test_only_what_was_asked_for(gateway):
 def test_colours_only_where_they_are_wanted(gateway):
     def has_colours(*options, **env):
         with watch(gateway, 80, 24, "--once", *options, env=env) as t:
-            assert os.waitstatus_to_exitcode(t.ended()) == 0
+            assert t.ended() == 0
             return RED in t.raw.decode()
 
     assert has_colours()
@@ -121,11 +120,21 @@ def test_the_terminal_is_left_as_it_was(gateway, end):
             end = "q"
         if end == "q":
             t.type(b"q")
-            assert os.waitstatus_to_exitcode(t.ended()) == 0
+            assert t.ended() == 0
         else:
             t.signal(end)
-            assert os.WTERMSIG(t.ended()) == end, "as who started it expects"
+            assert t.ended() == -end, "as who started it expects"
         assert t.is_restored()
+
+
+def test_it_gives_the_screen_back_while_it_is_stopped(gateway):
+    """Ctrl-Z. (The kernel does not stop a session of one's own, so it goes on at once.)"""
+    with watch(gateway, 80, 24, "--every", "1h") as t:
+        t.signal(signal.SIGTSTP)
+        t.wait(lambda: t.raw.count(b"\x1b[?1049h") == 2 and t.raw.endswith(b"\x1b[J"), what="it is drawn again")
+        assert t.raw.count(b"\x1b[?25h\x1b[?1049l") == 1
+        t.type(b"q")
+        assert t.ended() == 0 and t.is_restored()
 
 
 # ---- explain ---------------------------------------------------------------------------------------
@@ -143,7 +152,7 @@ def test_explain_is_wrapped(gateway, columns):
     whole = gateway.ask("explain", "printer-2", "--lang", "ru").out
     argv = [LABPULSE, "explain", "printer-2", "--lang", "ru", "--broker", gateway.broker.url, "--color", "never"]
     with Terminal(argv, columns, 50) as t:
-        assert os.waitstatus_to_exitcode(t.ended()) == 0
+        assert t.ended() == 0
         lines = t.raw.decode().replace("\r", "").rstrip("\n").split("\n")
     no_line_is_wider(lines, columns)
     assert len(lines) > len(whole.rstrip("\n").split("\n"))

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_acknowledged_only_when_committed(tmp_path, broker, archiver):
     url = f"sqlite:{tmp_path}/archive.db"
     archiver(url).stop()
     publish(broker, ("machines/m1/job", record(1, type="started", job="J1")))
-    options = archive_module.argparse.Namespace(broker=broker.url, database=url, user=None, ca_file=None, client_id="labpulse-archive",
+    options = archive_module.argparse.Namespace(broker=[broker.url], database=url, user=None, ca_file=None, client_id="labpulse-archive",
                                                 topic_root="parks", confirm=False)
     service = archive_module.Service(options)
 
@@ -207,6 +208,7 @@ def test_acknowledged_only_when_committed(tmp_path, broker, archiver):
 
     service.archive.database.commit = fails
     service.connect()
+    threading.Timer(10, setattr, (service, "stopping", True)).start()
     with pytest.raises(sqlite3.OperationalError):
         service.run()
     service.archive.database.connection.close()

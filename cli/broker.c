@@ -56,7 +56,7 @@ struct broker_client {
 	void *context;
 	int refused; /* code of CONNACK or SUBACK, 0: none */
 	bool answered, subscribed;
-	int messages;
+	int messages, retained; /* of the last broker_wait() */
 	time_t retry_at;
 	char error[256];
 	atomic_bool stop;
@@ -152,6 +152,7 @@ on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message
 
 	(void)mosq;
 	b->messages++;
+	b->retained += m->retain;
 	const char *rest = below(m->topic, b->root);
 	if (!rest ||
 		(size_t)snprintf(topic, sizeof topic, "%s%s", DEFAULT_ROOT, rest) >= sizeof topic)
@@ -337,7 +338,7 @@ broker_wait(struct broker_client *b, int timeout_ms)
 {
 	if (!b->mosq || atomic_load(&b->stop))
 		return -1;
-	b->messages = 0;
+	b->messages = b->retained = 0;
 	b->error[0] = '\0';
 	int rc = mosquitto_loop(b->mosq, timeout_ms, 1);
 	if (rc == MOSQ_ERR_SUCCESS)
@@ -382,6 +383,12 @@ broker_create(struct broker_client **out, const struct broker_options *options,
 	mosquitto_lib_init();
 	*out = b;
 	return CLI_FINE;
+}
+
+int
+broker_retained(const struct broker_client *b)
+{
+	return b->retained;
 }
 
 const char *
@@ -463,6 +470,6 @@ broker_settle(struct broker_client *b)
 	int64_t end = cli_now_ms() + SETTLE_MS, quiet = cli_now_ms() + QUIET_MS;
 
 	for (int64_t now; (now = cli_now_ms()) < quiet && now < end;)
-		if (broker_run(b, (int)(quiet - now)) > 0)
+		if (broker_run(b, (int)(quiet - now)) > 0 && broker_retained(b))
 			quiet = cli_now_ms() + QUIET_MS;
 }

@@ -45,6 +45,8 @@ int broker_connect(struct broker_client *b);
 /* Waits at most so long and hands over what came. The number of messages, or -1: the connection is
  * lost (now or before); broker_error() says why. */
 int broker_wait(struct broker_client *b, int timeout_ms);
+/* Of the messages of the last broker_wait() those that were there before we subscribed. */
+int broker_retained(const struct broker_client *b);
 const char *broker_url(const struct broker_client *b); /* the one tried last */
 const char *broker_error(const struct broker_client *b);
 /* Any thread: what waits now ends soon, and broker_connect() and broker_wait() fail from now on. */

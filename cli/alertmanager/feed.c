@@ -132,7 +132,7 @@ settle(struct feed *f)
 		int n = broker_wait(f->client, (int)(quiet - now_ms));
 		if (n < 0 || !still_wanted(f, LOOP_MS))
 			return false;
-		if (n > 0)
+		if (broker_retained(f->client)) /* a whole network is never quiet */
 			quiet = cli_now_ms() + QUIET_MS;
 	}
 	return true;

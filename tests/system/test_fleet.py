@@ -5,10 +5,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
-from conftest import is_complete, telemetry_seqs, wait_until
+from conftest import BUILD, is_complete, telemetry_seqs, wait_until
 from fleetbed import Fleet, machine_ids
 
 PARKS = [f"park-{k:03}" for k in range(1, 6)]
@@ -192,6 +193,18 @@ def test_tls_and_a_user_for_each_park(broker, fleet, subscribe, certificates, tm
     broker.start(f"certfile {certificates}/server.pem\nkeyfile {certificates}/server.key\n"
                  f"acl_file {tmp_path}/acl\npassword_file {tmp_path}/passwords\n", "false")
     running.wait_settled(5, timeout=40)
+
+
+def test_a_busy_network_is_read_at_once(broker, fleet, spawn, labpulse, free_port):
+    """What is retained ends although messages never do: bridge and watch do not wait for silence."""
+    fleet("5x50", "--interval", "1s").wait_settled(5)
+    port = free_port()
+    bridge = spawn("bridge", [BUILD / "labpulse-alertmanager", "--broker", broker.url, "--alertmanager", "http://127.0.0.1:1",
+                              "--listen", f"127.0.0.1:{port}"])
+    wait_until(lambda: "connected" in bridge.err(), timeout=8, what="the bridge has read all")
+    begin = time.monotonic()
+    table = labpulse("watch", "--broker", broker.url, "--once", "--json").json
+    assert len(table["machines"]) == 250 and time.monotonic() - begin < 6
 
 
 @pytest.mark.parametrize("arguments, says", [

@@ -178,6 +178,16 @@ count(struct fleet_machine *m, int64_t ms)
 		u->energy_wh += m->now.values[0] * (double)ms / 3600000;
 }
 
+/* Is it time again, as every so often? Each machine at another moment, as of gateways that were not
+ * started together. */
+static bool
+is_turn(const struct fleet_machine *m, int64_t t_ms, int64_t interval_ms, int64_t every_ms)
+{
+	int64_t at_ms = t_ms + every_ms + (int64_t)(m->model.seed % (uint64_t)every_ms);
+
+	return at_ms / every_ms != (at_ms - interval_ms) / every_ms;
+}
+
 /* ---- a poll ---------------------------------------------------------------------------------- */
 
 static void
@@ -209,15 +219,8 @@ tell_values(struct fleet_gateway *g, size_t machine, bool was_silent, int64_t t_
 		return;
 	g->fleet->stats.records++;
 	fleet_queue_live(g, &(struct fleet_record){t_ms, ++m->telemetry_seq, (uint16_t)machine});
-	if (g->names.started_ms + t_ms - m->shown_ms >= STATE_EVERY_MS)
+	if (is_turn(m, t_ms, g->names.interval_ms, STATE_EVERY_MS))
 		fleet_mark(g, machine, FLEET_SHOWN_STATE);
-}
-
-/* Each machine at another moment, as of gateways that were not started together. */
-static int64_t
-usage_turn(const struct fleet_machine *m, int64_t t_ms)
-{
-	return (t_ms + USAGE_EVERY_MS + (int64_t)(m->model.seed % USAGE_EVERY_MS)) / USAGE_EVERY_MS;
 }
 
 void
@@ -230,7 +233,7 @@ fleet_follow(struct fleet_gateway *g, size_t machine, int64_t t_ms)
 	count(m, g->names.interval_ms);
 	decide(g, machine, t_ms);
 	tell_values(g, machine, was_silent, t_ms);
-	if (usage_turn(m, t_ms) != usage_turn(m, t_ms - g->names.interval_ms))
+	if (is_turn(m, t_ms, g->names.interval_ms, USAGE_EVERY_MS))
 		fleet_mark(g, machine, FLEET_USAGE);
 }
 

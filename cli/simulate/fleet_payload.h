@@ -41,8 +41,7 @@ struct fleet_machine {
 	uint64_t telemetry_seq, event_seq, job_seq;
 	struct fleet_usage usage;
 	struct fleet_life alarms[FLEET_ALARMS];
-	unsigned dirty;   /* its retained topics, as bits of fleet_gateway.c */
-	int64_t shown_ms; /* its state, last */
+	unsigned dirty; /* its retained topics, as bits of fleet_gateway.c */
 };
 
 enum fleet_event_kind {

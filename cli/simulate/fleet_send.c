@@ -137,7 +137,6 @@ draw(struct fleet_gateway *g, struct fleet_machine *machine, unsigned topic, str
 		m->len = fleet_put_usage(buf, size, &g->names, machine, now_ms);
 	} else {
 		m->len = fleet_put_state(buf, size, machine, now_ms);
-		machine->shown_ms = now_ms;
 	}
 }
 

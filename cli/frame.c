@@ -16,6 +16,8 @@
 #define CLEAR_BELOW "\033[J"
 #define ELLIPSIS "…"
 
+enum { LEAST_WORDS = 10 }; /* columns that an indent leaves to words */
+
 /* SGR, ECMA-48 8.3.117: the eight colours that every terminal has. */
 static const char *const codes[INK_COUNT] = {[INK_PLAIN] = "\033[0m",
 	[INK_BOLD] = "\033[1m",
@@ -179,29 +181,48 @@ put_bytes(struct frame *f, enum ink ink, const char *text, size_t n)
 	free(line);
 }
 
+/* A word that no line has room for is broken; at least one character goes, whatever its width. */
+static size_t
+broken_word(const char *text, size_t columns)
+{
+	size_t n = columns_fit(text, columns, NULL);
+
+	if (n > 0)
+		return n;
+	for (n = 1; ((unsigned char)text[n] & 0xC0) == 0x80;)
+		n++;
+	return n;
+}
+
+static void
+go_on(struct frame *f, size_t indent)
+{
+	frame_end_line(f);
+	add_blanks(f, indent);
+}
+
 void
 frame_wrap(struct frame *f, enum ink ink, const char *text, size_t indent)
 {
+	if (f->width && f->width < indent + LEAST_WORDS)
+		indent = 0;
 	while (*text) {
-		size_t n = whole_words(text, frame_room(f));
-		if (n == 0 && f->column > indent) { /* in the next line */
-			frame_end_line(f);
-			add_blanks(f, indent);
+		size_t n = whole_words(text, frame_room(f)), shown;
+		if (n == 0 && f->column > indent) {
+			go_on(f, indent);
 			text += strspn(text, " ");
 			continue;
 		}
-		if (n == 0) /* a word that no line has room for is broken */
-			n = columns_fit(text, frame_room(f) ? frame_room(f) : 1, NULL);
-		size_t shown = n;
-		while (shown > 0 && text[shown - 1] == ' ' && text[n])
+		if (n == 0)
+			n = broken_word(text, frame_room(f));
+		for (shown = n; text[n] && shown > 0 && text[shown - 1] == ' ';)
 			shown--;
-		put_bytes(f, ink, text, text[n] ? shown : n);
+		put_bytes(f, ink, text, shown);
 		text += n;
 		if (!*text)
 			return;
 		text += strspn(text, " ");
-		frame_end_line(f);
-		add_blanks(f, indent);
+		go_on(f, indent);
 	}
 }
 

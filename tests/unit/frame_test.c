@@ -1,180 +1,111 @@
 /* SPDX-License-Identifier: MIT */
-/* frame_test.c -- frames as bytes: built, found at any offset, never taken for another's */
-#include "drivers/frame.h"
-
+/* frame_test.c -- how wide text is, where it is cut and where it is wrapped */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-static const uint8_t request[] = {3, 0, 0, 0, 2};
-
-static struct frame_want
-wanted(void)
-{
-	return (struct frame_want){
-		.unit = 1, .function = 3, .expect = 6, .check_unit = true, .transaction = 0x102};
-}
+#include "cli/columns.h"
+#include "cli/frame.h"
 
 static void
-crc_of_the_standard(void **state)
+test_columns(void **state)
 {
-	/* MODBUS over Serial Line V1.02, appendix B: 02 07 -> 41 12 on the wire */
-	static const uint8_t example[] = {0x02, 0x07};
-
-	(void)state;
-	assert_int_equal(frame_crc16(example, 2), 0x1241);
-}
-
-static void
-requests_are_built(void **state)
-{
-	static const uint8_t rtu[] = {1, 3, 0, 0, 0, 2, 0xC4, 0x0B};
-	static const uint8_t tcp[] = {1, 2, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2};
-	uint8_t adu[FRAME_TCP_MAX];
-
-	(void)state;
-	assert_int_equal(frame_build_rtu(adu, 1, request, 5), sizeof(rtu));
-	assert_memory_equal(adu, rtu, sizeof(rtu));
-	assert_int_equal(frame_build_tcp(adu, 0x102, 1, request, 5), sizeof(tcp));
-	assert_memory_equal(adu, tcp, sizeof(tcp));
-	assert_int_equal(frame_expected(request, 5), 6);
-	assert_int_equal(frame_expected((const uint8_t[]){1, 0, 0, 0, 9}, 5), 4);
-	assert_int_equal(frame_expected((const uint8_t[]){17}, 1), 0);
-}
-
-/* Behind every kind of noise the answer is found; a prefix of it never is. */
-static void
-answers_are_found_anywhere(void **state)
-{
-	static const uint8_t pdu[] = {3, 4, 1, 2, 3, 4};
-	struct frame_want want = wanted();
-	uint8_t buf[64], adu[FRAME_RTU_MAX];
-	size_t n = frame_build_rtu(adu, 1, pdu, sizeof(pdu));
-
-	(void)state;
-	for (size_t noise = 0; noise < 20; noise++) {
-		for (unsigned fill = 0; fill < 256; fill += 5) {
-			struct frame_at f;
-
-			memset(buf, (int)fill, noise);
-			memcpy(buf + noise, adu, n);
-			f = frame_find_rtu(buf, noise + n, &want);
-			assert_int_equal(f.found, FRAME_ANSWER);
-			assert_int_equal(f.at, noise);
-			assert_int_equal(f.pdu_len, sizeof(pdu));
-			f = frame_find_rtu(buf, noise + n - 1, &want);
-			assert_int_equal(f.found, FRAME_NONE);
-		}
-	}
-}
-
-/* No damaged answer passes: every single bit of it is turned. */
-static void
-damage_is_seen(void **state)
-{
-	static const uint8_t pdu[] = {3, 4, 1, 2, 3, 4};
-	struct frame_want want = wanted();
-	uint8_t adu[FRAME_RTU_MAX];
-	size_t n = frame_build_rtu(adu, 1, pdu, sizeof(pdu));
-
-	(void)state;
-	for (size_t bit = 0; bit < 8 * n; bit++) {
-		struct frame_at f;
-
-		adu[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		f = frame_find_rtu(adu, n, &want);
-		assert_true(f.found != FRAME_ANSWER);
-		adu[bit / 8] ^= (uint8_t)(1 << bit % 8);
-	}
-}
-
-static void
-others_are_named(void **state)
-{
-	static const uint8_t pdu[] = {3, 4, 1, 2, 3, 4}, longer[] = {3, 6, 1, 2, 3, 4, 5, 6},
-			     refusal[] = {0x83, 2};
-	struct frame_want want = wanted();
-	uint8_t adu[FRAME_RTU_MAX], echo[8];
-	size_t n;
-
-	(void)state;
-	n = frame_build_rtu(adu, 9, pdu, sizeof(pdu));
-	assert_int_equal(frame_find_rtu(adu, n, &want).found, FRAME_OTHER);
-	n = frame_build_rtu(adu, 1, longer, sizeof(longer));
-	assert_int_equal(frame_find_rtu(adu, n, &want).found, FRAME_BROKEN);
-	n = frame_build_rtu(adu, 1, refusal, sizeof(refusal));
-	assert_int_equal(frame_find_rtu(adu, n, &want).found, FRAME_ANSWER);
-	want.echo = echo;
-	want.echo_len = frame_build_rtu(echo, 1, request, sizeof(request));
-	assert_int_equal(frame_find_rtu(echo, sizeof(echo), &want).found, FRAME_ECHO);
-}
-
-static void
-tcp_headers_are_checked(void **state)
-{
-	static const uint8_t pdu[] = {3, 4, 1, 2, 3, 4};
 	static const struct {
-		size_t at;
-		uint8_t value;
-		enum frame_found found;
-	} cases[] = {
-		{0, 1, FRAME_ANSWER},
-		{1, 1, FRAME_OTHER},
-		{3, 1, FRAME_INVALID},
-		{4, 1, FRAME_INVALID},
-		{5, 1, FRAME_INVALID},
-		{5, 200, FRAME_NONE},
-		{6, 77, FRAME_OTHER},
-		{7, 4, FRAME_BROKEN},
-		{8, 2, FRAME_BROKEN},
+		const char *text;
+		size_t columns, bytes_of_3; /* all of it; bytes that three columns take */
+	} rows[] = {
+		{"", 0, 0}, {"abcd", 4, 3}, {"Станок", 6, 6},
+		{"切割机", 6, 3},        /* two columns each: the second does not fit */
+		{"Cafe\xCC\x81s", 5, 3}, /* e and a combining accent are one column */
+		{"a\xFF\xFE"
+		 "b",
+			4, 3},    /* no UTF-8: a column a byte */
+		{"ab\xD0", 3, 3}, /* ends in half a letter */
 	};
-	struct frame_want want = wanted();
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint8_t adu[FRAME_TCP_MAX];
-		size_t n = frame_build_tcp(adu, 0x102, 1, pdu, sizeof(pdu));
-
-		adu[cases[i].at] = cases[i].value;
-		assert_int_equal(frame_find_tcp(adu, n, &want).found, cases[i].found);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t used;
+		assert_int_equal(columns_of(rows[i].text), rows[i].columns);
+		assert_int_equal(columns_fit(rows[i].text, 3, &used), rows[i].bytes_of_3);
+		assert_true(used <= 3);
 	}
 }
 
-/* Registers may hold any two bytes, those of an exception of the same unit, too, and an answer
- * comes in pieces: whatever piece ends behind them, it is not done. */
 static void
-data_like_an_exception_waits_for_its_rest(void **state)
+is(struct frame *f, const char *expected)
 {
-	static const uint8_t pdu[] = {3, 6, 1, 0x83, 1, 0x84, 1, 0x85};
-	struct frame_want want = wanted();
-	uint8_t adu[FRAME_RTU_MAX];
-	size_t n = frame_build_rtu(adu, 1, pdu, sizeof(pdu));
+	assert_int_equal(f->len, strlen(expected));
+	assert_memory_equal(f->buf, expected, f->len);
+}
+
+static void
+test_cells(void **state)
+{
+	struct frame f = {.width = 12};
 
 	(void)state;
-	want.expect = sizeof(pdu);
-	for (size_t piece = 2; piece < n; piece++) {
-		struct frame_at f = frame_find_rtu(adu, piece, &want);
+	frame_begin(&f);
+	frame_cell(&f, INK_RED, "Станок", 4); /* no colours: none */
+	frame_cell(&f, INK_PLAIN, "ab", 3);
+	frame_cell(&f, INK_PLAIN, "gone", 0);
+	assert_int_equal(frame_room(&f), 3);
+	frame_put(&f, "value", SIZE_MAX);
+	frame_end_line(&f);
+	is(&f, "Ста… ab  va…\n");
+	frame_finish(&f);
+}
 
-		assert_int_equal(f.found, FRAME_NONE);
-		assert_true(f.begun);
-	}
-	assert_int_equal(frame_find_rtu(adu, n, &want).found, FRAME_ANSWER);
+static void
+test_colours_and_place(void **state)
+{
+	struct frame f = {.width = 20, .colours = true, .in_place = true};
+
+	(void)state;
+	frame_begin(&f);
+	frame_put_in(&f, INK_RED, "fault", SIZE_MAX);
+	assert_int_equal(frame_room(&f), 15); /* a colour takes no room */
+	frame_end_line(&f);
+	is(&f, "\033[H\033[31mfault\033[0m\033[K\n");
+	frame_finish(&f);
+}
+
+static void
+wraps(size_t width, size_t indent, const char *text, const char *expected)
+{
+	struct frame f = {.width = width};
+
+	frame_begin(&f);
+	frame_wrap(&f, INK_PLAIN, text, indent);
+	is(&f, expected);
+	frame_finish(&f);
+}
+
+static void
+test_wrap(void **state)
+{
+	(void)state;
+	wraps(0, 4, "no limit, no line", "no limit, no line");
+	wraps(16, 2, "check its filter and fan", "check its filter\n  and fan");
+	wraps(16, 2, "проверьте фильтр и вентилятор", "проверьте фильтр\n  и вентилятор");
+	wraps(12, 2, "a /very/long/path/name", "a\n  /very/long\n  /path/name");
+	wraps(4, 4, "to be", "to\nbe"); /* an indent never takes the whole line */
+	wraps(1, 0, "切割", "…\n…");    /* what has no room at all does not hang it */
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crc_of_the_standard),
-		cmocka_unit_test(requests_are_built),
-		cmocka_unit_test(answers_are_found_anywhere),
-		cmocka_unit_test(data_like_an_exception_waits_for_its_rest),
-		cmocka_unit_test(damage_is_seen),
-		cmocka_unit_test(others_are_named),
-		cmocka_unit_test(tcp_headers_are_checked),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_colours_and_place),
+		cmocka_unit_test(test_wrap),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@ import { languageName, say, timeText, unitText, valueText } from "./words.js";
 
 export const MAX_LINES = 6;
 const MAX_AXES = 3, HEIGHT = 280;
+const MIN_SPAN_S = 30; // of the time axis, while there is little to show
 
 const style = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
@@ -59,11 +60,12 @@ export class Chart {
 			return;
 		const units = [...new Set(this.lines.map((line) => line.unit))];
 		this.plot = new uPlot({
-			width: this.#width(), height: HEIGHT, scales: { x: { time: true } },
+			width: this.#width(), height: HEIGHT,
+			scales: { x: { time: true, range: (_, min, max) => [min, Math.max(max, min + MIN_SPAN_S)] } },
 			axes: [this.#axis({ values: (_, splits) => timeTicks(splits) }),
 				...units.slice(0, MAX_AXES).map((unit, i) => this.#axis({ scale: unit, side: i === 0 ? 3 : 1, grid: { show: i === 0 },
 					values: (_, splits) => splits.map((v) => `${valueText(v)} ${unitText(unit)}`), size: 72 }))],
-			series: [{ value: (_, s) => (s === null ? "–" : timeText(s * 1000)) }, ...this.lines.map((line, i) => this.#series(line, i))],
+			series: [{ label: say("time"), value: (_, s) => (s === null ? "–" : timeText(s * 1000)) }, ...this.lines.map((line, i) => this.#series(line, i))],
 		}, data, this.place);
 	}
 
@@ -75,7 +77,7 @@ export class Chart {
 
 	#series(line, i) {
 		return { label: line.name, scale: line.unit, stroke: style(this.place, `--line-${i + 1}`), width: 1.5,
-			points: { show: false }, value: (_, v) => (v === null || v === undefined ? "–" : `${valueText(v)} ${unitText(line.unit)}`) };
+			points: { show: (plot) => plot.data[0].length < 3 }, value: (_, v) => (v === null || v === undefined ? "–" : `${valueText(v)} ${unitText(line.unit)}`) };
 	}
 
 	#width() {

@@ -4,7 +4,7 @@ import { h, keyed, setAttribute, setText } from "./dom.js";
 import { List, makeRow } from "./list.js";
 import { mark, setChips, setMark, setProgress, setTroubles } from "./marks.js";
 import { address } from "./route.js";
-import { ageText, durationText, pick, say, timeText, valueText, whole } from "./words.js";
+import { ageText, durationText, pick, say, shortText, timeText, whole } from "./words.js";
 import { eventList } from "./events.js";
 
 const COLUMNS = ["name", "state", "since", "job", "trouble", "values"];
@@ -20,7 +20,7 @@ const update = (inPark) => (row, machine) => {
 	setText(since, ageText(machine.since, Date.now()));
 	setProgress(job, machine);
 	setText(trouble, troubleText(machine));
-	setText(values, (machine.values ?? []).map(([key, value]) => `${key} ${valueText(value)}`).join("    "));
+	setText(values, (machine.values ?? []).map(([key, value]) => `${key} ${shortText(value)}`).join("    "));
 };
 
 function troubleText(machine) {

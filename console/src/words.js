@@ -71,6 +71,7 @@ const TEXTS = {
 	point: ["Величина", "Point"],
 	value: ["Значение", "Value"],
 	age: ["Возраст", "Age"],
+	time: ["Время", "Time"],
 	plot: ["На график", "Plot"],
 	jobs: ["Работы с открытия страницы", "Jobs since this page was opened"],
 	noJobs: ["Пока ни одной.", "None so far."],
@@ -115,6 +116,7 @@ export function setLanguage(name) {
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const FORMS = {
 	number: () => new Intl.NumberFormat(locale, { maximumFractionDigits: 3 }),
+	short: () => new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
 	whole: () => new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
 	time: () => new Intl.DateTimeFormat(locale, CLOCK),
 	date: () => new Intl.DateTimeFormat(locale, { day: "2-digit", month: "2-digit", ...CLOCK }),
@@ -144,6 +146,9 @@ export function valueText(value) {
 		return [["нет", "да"], ["no", "yes"]][index][Number(value)];
 	return typeof value === "number" ? form("number").format(value) : value;
 }
+
+/** The same for lists, where room is scarce. */
+export const shortText = (value) => (typeof value === "number" ? form("short").format(value) : valueText(value));
 
 /** A unit as it is written. */
 export const unitText = (unit) => ({ C: "°C", degC: "°C", pct: "%" })[unit] ?? unit;

@@ -28,7 +28,7 @@ class Console:
         options = Options()
         options.binary_location = shutil.which("chromium")
         for flag in (*FLAGS, f"--window-size={size[0]},{size[1]}", f"--lang={language}", f"--user-data-dir={folder}",
-                     *(["--force-dark-mode"] if dark else [])):
+                     *(["--blink-settings=preferredColorScheme=0"] if dark else [])):
             options.add_argument(flag)
         options.add_experimental_option("prefs", {"intl.accept_languages": language})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from alertbed import TEXTS, Bed, Mute, alarm, is_firing, ms, seconds
+from alertbed import TEXTS, Bed, HttpNote, Mute, alarm, is_firing, ms, seconds
 from conftest import BUILD, PROFILES, TOP, Broker, take_free_port, wait_until
 from fakebroker import SUBACK, hang_up, hold, refuse, serve, serve_311
 from test_service import Frozen, Manager
@@ -525,6 +525,37 @@ def test_command_line(options, code, words):
 def test_the_example_is_good():
     done = subprocess.run([shutil.which("amtool"), "check-config", EXAMPLE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done
+
+
+@pytest.mark.parametrize("found, receivers", [
+    ({"alertname": "LabpulseBridgeAlive", "severity": "info"}, "dead-man"),
+    ({"alertname": "GatewayOffline", "park": "ryazan", "gateway": "gw1", "severity": "error"}, "ryazan-urgent"),
+    ({"alertname": "chiller-hot", "park": "ryazan", "severity": "critical"}, "ryazan-urgent,operators"),
+    ({"alertname": "filter", "park": "ryazan", "severity": "warning"}, "ryazan,nobody"),
+    ({"alertname": "chiller-hot", "park": "tula", "severity": "error"}, "operators"),
+    ({"alertname": "filter", "park": "tula", "severity": "warning"}, "nobody"),
+    ({"alertname": "LabpulseGatewayNotScraped", "park": "ryazan", "severity": "warning"}, "operators"),
+])
+def test_the_example_routes_by_park(found, receivers):
+    done = subprocess.run([shutil.which("amtool"), "config", "routes", "test", f"--config.file={EXAMPLE}",
+                           *[f"{k}={v}" for k, v in found.items()]], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == receivers, done
+
+
+def test_the_example_speaks_in_words(bed):
+    """What a person reads in Telegram: the park, the machine's title, the text in Russian, what to do."""
+    sent, config = [], EXAMPLE.read_text().replace("/etc/alertmanager/smtp-password", "/dev/null").replace("group_wait: 15s", "group_wait: 1s")
+    telegram = HttpNote(lambda path, body: sent.append((path, body)) or b'{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":-1,"type":"group"}}}')
+    am = bed.alertmanager().start(config.replace("      - bot_token:", f"      - api_url: {telegram.url}\n        bot_token:"))
+    gw = bed.gateway("ryazan")
+    gw.online()
+    gw.machine("laser-1")
+    gw.alarm("laser-1", "chiller-hot", ms(5), severity="error")
+    bed.bridge([am])
+    path, body = wait_until(lambda: sent and sent[0], 20, "Telegram is asked")
+    telegram.close()
+    assert path.endswith("/sendMessage")
+    assert json.loads(body)["text"].splitlines()[:2] == ["[error] ryazan Лазер: Перегрев чиллера", "Остановите резку"]
 
 
 # ---- a real gateway ------------------------------------------------------------------------------

@@ -25,12 +25,17 @@ class Home:
         config = folder / "labpulse.yaml"
         self.sim = simulate("lab", "--write-config", config, "--broker", broker.url)
         config.write_text(f"home_assistant: {{prefix: {PREFIX}}}\n" + config.read_text())
+        self.sim.control("unplug engraver-1")
         self.parks = subscribe(broker.port)
         self.configs = subscribe(broker.port, topics=(f"{PREFIX}/#",), validate=False)
         self.daemon = daemon(config, profiles=PROFILES)
 
     def devices(self):
         return {t.split("/")[3]: hass_rules.take_device(t, m.text) for t, m in self.configs.retained().items()}
+
+    def model(self, machine):
+        topic = config_topic(machine, park="demo-park")
+        return json.loads(self.configs.retained()[topic].text)["device"]["model"]
 
     def retained(self):
         return {t: m.text for t, m in self.parks.retained().items()}
@@ -62,6 +67,9 @@ def compare(home):
     """Each device is one that Home Assistant takes, and each entity shows what the payloads say."""
     machines = json.loads(home.parks.wait_for(lambda m: True, topic="gateways/demo/info").text)["machines"]
     wait_until(lambda: set(home.devices()) == set(machines), what="each machine is announced")
+    assert home.model("engraver-1") == "laser-cutter", "nobody knows more before it is plugged in"
+    home.sim.control("plug engraver-1")
+    wait_until(lambda: home.model("engraver-1") == "Grbl", what="it says what it is")
     wait_until(lambda: all(home.is_read(m) for m in machines), timeout=30, what="each machine is read")
     devices, retained = home.devices(), home.retained()
     hass_rules.check_together(devices.values())

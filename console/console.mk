@@ -15,7 +15,7 @@ console: ## the web page for operators, into build/console; installs Node.js and
 $(CONSOLE_NPM)/.done: console/package.json console/package-lock.json
 	@mkdir -p $(@D)
 	@cp $^ $(@D)/
-	$(call say,NPM) cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	$(call say,NPM) cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 >&2
 	@touch $@
 
 # Mosquitto's http_dir sends no Content-Type, and browsers take a module only with the right one:

@@ -58,11 +58,11 @@ setsid make --no-print-directory BUILD="$BUILD" console >"$dir/console.log" 2>&1
 page_pid=$!
 page_ended() { ! kill -0 "$page_pid" 2>/dev/null; }
 if ! wait_for 15 page_ended; then
-	page="Soon at $console: all machines in a browser (Node.js is being installed)."
+	page="Soon at $console: all machines in a browser (what it is made with is being installed; make console tells)."
 elif wait "$page_pid"; then
 	page="Open $console in a browser: all machines, each one's alarms, values and history."
 else
-	page="No web page (make console makes it): $(grep . "$dir/console.log" | tail -n 1)"
+	page="No web page: $(grep -m 1 -iE "^(npm err|setup.sh|E:)" "$dir/console.log") (make console makes it)"
 fi
 
 options="-c $dir/labpulse.yaml --profiles config/profiles"

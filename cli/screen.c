@@ -220,7 +220,8 @@ count_gateway_alarms(const struct screen *s)
 static void
 choose_lines(const struct screen *s, struct layout *l)
 {
-	size_t room = s->height > 2 ? s->height - 2 : 0, events = s->events->n;
+	size_t head = s->lost ? 2 : 1, events = s->events->n;
+	size_t room = s->height > head + 1 ? s->height - head - 1 : 0;
 
 	l->gateways = count_gateway_alarms(s);
 	l->rows = s->n;
@@ -312,6 +313,14 @@ put_head(const struct screen *s, struct frame *f)
 	frame_put_in(f, INK_BOLD, "labpulse", SIZE_MAX);
 	frame_put(f, text, SIZE_MAX);
 	put_counts(s, f, 0);
+	frame_end_line(f);
+	if (!s->lost)
+		return;
+	snprintf(text, sizeof text, "! %s: ",
+		s->language == LANGUAGE_RU ? "нет связи с брокером"
+					   : "no connection to the broker");
+	frame_put_in(f, INK_RED, text, SIZE_MAX);
+	frame_put_in(f, INK_RED, s->lost, SIZE_MAX);
 	frame_end_line(f);
 }
 

@@ -11,6 +11,7 @@ struct screen {
 	enum language language;
 	const struct board *board;   /* for the alarms of gateways; NULL: they are not known */
 	const struct events *events; /* the last ones stand below, where there is room */
+	const char *lost;            /* why nothing new comes; NULL: it does */
 	const struct row *rows;      /* trouble first */
 	size_t n;
 };

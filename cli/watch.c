@@ -19,6 +19,7 @@ struct watch {
 	const char *park, *machine; /* only these; NULL: all */
 	const char *colour;
 	bool once, is_tty, is_live; /* live: on a screen, until somebody ends it */
+	bool is_lost;               /* no broker at the moment */
 	int every_ms;               /* 0: not asked for */
 	char filters[TOPICS][128];
 	const char *topics[TOPICS + 1];
@@ -101,7 +102,8 @@ print(struct watch *w)
 {
 	struct screen screen = {.language = w->events.language,
 		.board = w->client ? &w->board : NULL,
-		.events = &w->events};
+		.events = &w->events,
+		.lost = w->is_lost ? broker_error(w->client) : NULL};
 	struct row *rows = w->client ? board_rows(&w->board, &screen.n)
 				     : board_rows_of(doc_get(w->answer, "result"), &screen.n);
 
@@ -159,7 +161,9 @@ pass_until(struct watch *w, int64_t end_ms)
 
 	while ((left = end_ms - cli_now_ms()) > 0 && !terminal_is_over()) {
 		if (w->client)
-			broker_run(w->client, w->is_live && left > LOOK_MS ? LOOK_MS : (int)left);
+			w->is_lost =
+				broker_run(w->client,
+					w->is_live && left > LOOK_MS ? LOOK_MS : (int)left) < 0;
 		terminal_wait(w->client ? 0 : (int)left);
 		if (terminal_was_resized())
 			return;
@@ -200,6 +204,8 @@ run(struct watch *w)
 		pass_until(w, next);
 	} while (!terminal_is_over());
 	terminal_leave();
+	if (w->is_live && code != CLI_FINE) /* what was told went with the screen */
+		cli_fail(code, "watch: the daemon does not answer any more");
 	return code;
 }
 

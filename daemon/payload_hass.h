@@ -10,7 +10,8 @@
 #include "config/config.h"
 #include "daemon/machine.h"
 
-/* The smallest limit for a message among brokers in use (AWS IoT Core's); room for some 280 entities. */
+/* The smallest limit for a message among brokers in use (AWS IoT Core's); room for some 280
+ * entities. */
 #define PAYLOAD_HASS_MAX (128 * 1024)
 
 /* Writes at most PAYLOAD_HASS_MAX bytes. Entities for which there is no room are left out, of

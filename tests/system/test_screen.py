@@ -6,7 +6,7 @@ import signal
 import jsonschema
 import pytest
 
-from conftest import BUILD, TOP
+from conftest import BUILD, PROFILES, TOP, wait_until
 from terminal import Terminal, width
 from test_watch import HEAD, JOB, Gateway, ago, alarm
 
@@ -117,6 +117,10 @@ def test_the_terminal_is_left_as_it_was(gateway, end):
         assert b"\x1b[?1049h\x1b[?25l" in t.raw and not t.is_restored()
         if end == "broker":  # which comes back, or not: nothing that ends it
             gateway.broker.stop()
+            t.wait(lambda: "! нет связи с брокером: " in t.rows()[1], what="it says that nothing new comes")
+            assert "printer-2" in t.rows()[2]
+            gateway.broker.start()
+            t.wait(lambda: "нет связи с" not in t.text(), what="it is back")
             end = "q"
         if end == "q":
             t.type(b"q")
@@ -135,6 +139,20 @@ def test_it_gives_the_screen_back_while_it_is_stopped(gateway):
         assert t.raw.count(b"\x1b[?25h\x1b[?1049l") == 1
         t.type(b"q")
         assert t.ended() == 0 and t.is_restored()
+
+
+def test_a_daemon_that_is_gone_is_named_on_the_screen_that_was_there_before(tmp_path, simulate, broker, daemon):
+    config = tmp_path / "labpulse.yaml"
+    simulate("lab", "--write-config", config, "--broker", broker.url)
+    gone = daemon(config, profiles=PROFILES)
+    wait_until(lambda: (tmp_path / "control").exists(), what="the daemon is there")
+    argv = [LABPULSE, "watch", "-c", config, "--profiles", PROFILES, "--every", "100ms"]
+    with Terminal(argv, 80, 24) as t:
+        t.wait(lambda: "printer-2" in t.text())
+        gone.stop()
+        assert t.ended() > 0
+        left = t.raw.decode().split("\x1b[?1049l")
+        assert len(left) == 2 and "does not answer any more" in left[1]
 
 
 # ---- explain ---------------------------------------------------------------------------------------

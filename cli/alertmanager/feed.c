@@ -180,6 +180,7 @@ run(void *context)
 	int64_t most_ms = RETRY_MIN_MS;
 	bool told = false;
 
+	pthread_setname_np(pthread_self(), "feed");
 	while (still_wanted(f, CONNECT_MS)) {
 		bool useful = connection(f);
 		if (!still_wanted(f, RETRY_MAX_MS + LOOP_MS))
@@ -231,11 +232,7 @@ feed_create(struct feed **out, const struct broker_options *broker, bool fleet, 
 int
 feed_start(struct feed *f)
 {
-	int rc = pthread_create(&f->thread, NULL, run, f);
-
-	if (!rc)
-		pthread_setname_np(f->thread, "feed");
-	return -rc;
+	return -pthread_create(&f->thread, NULL, run, f);
 }
 
 const struct picture *

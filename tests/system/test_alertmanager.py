@@ -368,6 +368,17 @@ def test_tls_and_passwords(bed, spawn, tmp_path, certificates):
     assert "sesame" not in everything and wrong not in everything
 
 
+def test_client_certificate(bed, certificates):
+    bed.broker.stop()
+    bed.broker.start(f"certfile {certificates}/server.pem\nkeyfile {certificates}/server.key\ncafile {certificates}/ca.pem\nrequire_certificate true")
+    am, where = bed.noting(), ("--broker", f"mqtts://localhost:{bed.broker.port}", "--ca-file", certificates / "ca.pem")
+    without = bed.bridge([am], *where)
+    wait_until(lambda: "trying again" in without.err(), what="it is refused")
+    bridge = bed.bridge([am], *where, "--cert-file", certificates / "client.pem", "--key-file", certificates / "client.key")
+    wait_until(lambda: ": connected" in bridge.err(), what="the certificate is taken")
+    assert ": connected" not in without.err()
+
+
 def test_untrusted_servers_get_nothing(bed, certificates):
     am = bed.alertmanager()
     web = am.folder / "web.yml"

@@ -36,6 +36,7 @@ INTERVALS = os.environ.get("FLEET_INTERVALS", "10s").split()
 SECONDS = float(os.environ.get("FLEET_SECONDS", 120))
 OUTAGE = float(os.environ.get("FLEET_OUTAGE", 30))
 TLS = os.environ.get("FLEET_TLS") == "1"
+ARCHIVERS = int(os.environ.get("FLEET_ARCHIVERS", 0))
 JSON = os.environ.get("FLEET_JSON", lab.BUILD / "fleet.json")
 CALM = 5  # so many probes in a row as quick as before end a storm
 KIT = TOP / "config" / "broker" / "mosquitto.conf"
@@ -90,6 +91,10 @@ class Bed:
             self.noting.url, "--listen", f"127.0.0.1:{self.metrics_port}"])
         self.fleet = Fleet(size, self.url, "--interval", interval, *secure)
         self.listener = Listener(self)
+        trust = ["--cafile", folder / "ca.pem"] if TLS else []
+        self.archivers = [Service("archiver", [
+            shutil.which("mosquitto_sub"), "-h", "localhost", "-p", str(self.port), *trust, "-V", "5", "-c", "-i", f"archiver{k}",
+            "-q", "1", "-t", "parks/#", "-N", "-F", ""]) for k in range(ARCHIVERS)]
 
     def write_conf(self):
         kept = [line for line in KIT.read_text(encoding="utf-8").splitlines()
@@ -111,7 +116,8 @@ class Bed:
 
     def services(self):
         return {"broker": self.broker.process.pid, "bridge": self.bridge.process.pid,
-                "Alertmanager": self.manager.process.pid, "fleet": self.fleet.pid}
+                "Alertmanager": self.manager.process.pid, "fleet": self.fleet.pid,
+                **{f"archiver {k + 1}": a.process.pid for k, a in enumerate(self.archivers)}}
 
     def metric(self, name):
         """Of the bridge; None: it does not say."""
@@ -126,7 +132,7 @@ class Bed:
         self.listener.close()
         self.fleet.kill()
         self.noting.close()
-        for service in (self.bridge, self.manager, self.broker):
+        for service in (*self.archivers, self.bridge, self.manager, self.broker):
             lab.stop(service.process)
 
 
@@ -313,7 +319,7 @@ def calm(found, usual_s):
 
 
 def show(size, interval, steady, storm):
-    print(f"\n{size}, every {interval}, {'TLS' if TLS else 'no TLS'}; load average {steady['load']:.1f}")
+    print(f"\n{size}, every {interval}, {'TLS' if TLS else 'no TLS'}, {ARCHIVERS} archivers; load average {steady['load']:.1f}")
     rates = steady["rates"]
     print(report.text_table(["messages a second", "all", "telemetry", "pictures", "events", "history"],
                             [["", *(f"{rates[k]:.0f}" for k in ("acked", "telemetry", "pictures", "events", "history"))]]))
@@ -340,7 +346,7 @@ def main():
                     storm = measure_storm(bed, max(1.0, steady["told"].get("p99", 1.0))) if OUTAGE else None
                 finally:
                     bed.close()
-            results.append({"size": size, "interval": interval, "tls": TLS, "steady": steady, "storm": storm})
+            results.append({"size": size, "interval": interval, "tls": TLS, "archivers": ARCHIVERS, "steady": steady, "storm": storm})
             show(size, interval, steady, storm)
             Path(JSON).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(f"\n{JSON}")

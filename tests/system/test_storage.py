@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -283,6 +284,20 @@ def test_jobs_and_totals(tables):
     assert tables.ask("SELECT count(*) FROM usage") == [(2,)]
     tables.put("machines/m1/usage", b"")
     assert not tables.ask("SELECT * FROM latest") and tables.ask("SELECT count(*) FROM usage") == [(2,)]
+
+
+def test_the_statements_of_the_manual(tables):
+    """Those that are for both databases; PostgreSQL understands all."""
+    blocks = re.findall(r"```sql\n(.*?)```", (TOP / "docs" / "storage.md").read_text(), re.S)
+    statements = [s for s in ";".join(blocks).split(";") if s.strip()]
+    assert len(statements) >= 4
+    for n in (1, 2):
+        tables.put("machines/m1/telemetry", record(n, ts=n, source="meter", values={"power_w": 1.5}))
+        tables.put("machines/m1/usage", {"v": 1, "ts": 1765000000000 + n, "gw": "gw1", "busy_s": n})
+    for statement in statements:
+        if "::" not in statement or not tables.database.sqlite:
+            tables.ask(statement)
+    assert tables.ask("SELECT seq FROM telemetry") == [(2,)], "old telemetry goes, but for the last"
 
 
 def told(tables, topic="machines/m1/job"):

@@ -203,7 +203,7 @@ class Probes(threading.Thread):
         if told and shown and seen:
             self.found.append({"published": said["published"] / 1000, "waited": (said["published"] - said["asked"]) / 1000,
                                "seen": seen - said["published"] / 1000, "told": told - said["published"] / 1000, "shown": shown - said["published"] / 1000})
-        else:
+        elif not self.ended.is_set():
             self.missed += 1
         self.bed.fleet.ask(f"alarm {park} {machine} no-flow off", timeout=60)
 

@@ -14,7 +14,8 @@ from bench import Bench
 from conftest import wait_until
 from kit import SCRIPT, SHIPPED, Kit, tool
 
-ROLES = {"ops": ("operator",), "screen": ("console",), "alerts": ("bridge",), "store": ("archiver",), "ha1": ("homeassistant", "p1")}
+ROLES = {"ops": ("operator",), "screen": ("console",), "alerts": ("bridge",), "store": ("archiver",), "ha1": ("homeassistant", "p1"),
+         "ha2": ("homeassistant", "p2"), "ha-live": ("homeassistant", "live")}
 # What two parks have at the broker.
 TOPICS = [f"{park}/{leaf}" for park in ("parks/p1", "parks/p2") for leaf in (
     "gateways/gw1/availability", "gateways/gw1/info", "gateways/gw1/health", "gateways/gw1/alarm/disk", "gateways/gw1/event",
@@ -32,7 +33,7 @@ def below(*patterns):
 
 # Everybody may also read STATUS: `pattern` lines hold for all, and this one has no name in it.
 READS = {
-    "p1": below("parks/p1/gateways/.+/(availability|alarm/.+|ack)", "parks/p1/machines/.+", DISCOVERY[0]),
+    "p1": below("parks/p1/gateways/.+/(availability|alarm/.+|ack)", "parks/p1/machines/.+"),
     "ops": below("parks/.+"),
     "screen": below("parks/.+"),
     "alerts": below("parks/.+/machines/.+/(info|availability|state|usage|alarm/.+)", "parks/.+/gateways/.+/(availability|health|alarm/.+)"),
@@ -162,7 +163,7 @@ def test_reads(filled, connect, who):
 @pytest.mark.parametrize("who", WRITES)
 def test_writes(filled, connect, who):
     store = connect(filled, "store").subscribe("parks/#")
-    ha = [connect(filled, "ha1").subscribe("homeassistant/#"), connect(filled, "p2").subscribe("homeassistant/#")]
+    ha = [connect(filled, "ha1").subscribe("homeassistant/#"), connect(filled, "ha2").subscribe("homeassistant/#")]
     client = connect(filled, who)
     for topic in ALL:
         client.publish(topic, f"by {who}")
@@ -295,12 +296,16 @@ def test_a_gateway(kit, tmp_path, simulate, daemon, connect):
     bench = Bench(tmp_path, f"mqtts://localhost:{kit.ports['8883']}", park="live").add("m1", "tcp1")
     bench.mqtt.update(password_file=str(password), ca_file=str(kit.files / "ca.crt"), ack="archiver")
     bench.machine("m1")["alarms"] = [{"code": "warm", "point": "s1.voltage_v", "above": 100, "for": "1s", "severity": "error", "text": {"en": "warm"}}]
+    bench.config["home_assistant"] = {"prefix": "homeassistant"}
     bench.simulate(simulate)
-    store = connect(kit, "store").subscribe("parks/live/#")
+    store, ha = connect(kit, "store").subscribe("parks/live/#"), connect(kit, "ha-live").subscribe("homeassistant/#")
     d = daemon(bench.write())
     for leaf in ("gateways/gw1/availability", "gateways/gw1/info", "gateways/gw1/health", "machines/m1/availability", "machines/m1/info",
                  "machines/m1/state", "machines/m1/telemetry", "machines/m1/event", "machines/m1/alarm/warm"):
         store.wait_for(f"parks/live/{leaf}")
+    ha.wait_for("homeassistant/device/live/m1/config")
+    ha.publish("homeassistant/status", "online")
+    wait_until(lambda: len([m for m in ha.messages if m.topic.endswith("m1/config")]) > 1, what="the gateway heard that Home Assistant started")
     tell = {"epoch": json.loads(store.wait_for("parks/live/gateways/gw1/info").payload)["epoch"], "upto": {"machines/m1/event": 99}}
     store.publish("parks/live/gateways/gw1/ack", json.dumps(tell))
     bench.sim.control("set tcp1-1 voltage_v 50")

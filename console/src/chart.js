@@ -62,7 +62,7 @@ export class Chart {
 		this.plot = new uPlot({
 			width: this.#width(), height: HEIGHT,
 			scales: { x: { time: true, range: (_, min, max) => [min, Math.max(max, min + MIN_SPAN_S)] } },
-			axes: [this.#axis({ values: (_, splits) => timeTicks(splits) }),
+			axes: [this.#axis({ space: 75, values: (_, splits) => timeTicks(splits) }),
 				...units.slice(0, MAX_AXES).map((unit, i) => this.#axis({ scale: unit, side: i === 0 ? 3 : 1, grid: { show: i === 0 },
 					values: (_, splits) => splits.map((v) => `${valueText(v)} ${unitText(unit)}`), size: 72 }))],
 			series: [{ label: say("time"), value: (_, s) => (s === null ? "–" : timeText(s * 1000)) }, ...this.lines.map((line, i) => this.#series(line, i))],

@@ -29,22 +29,25 @@ export function setAttribute(element, name, value) {
 
 /**
  * Children of `parent`, one per item in its order: made by make(item) when its key is new, brought up
- * to date by update(element, item). An element stays with its key, so a click hits what was seen.
+ * to date by update(element, item). An element stays with its key, so a click hits what was seen; with
+ * `reuse` those that are not wanted any more become new ones (a list that is scrolled makes hundreds).
  */
-export function keyed(parent, items, key, make, update) {
-	const old = parent.keyed ?? new Map(), now = new Map();
+export function keyed(parent, items, key, make, update, reuse = false) {
+	const names = items.map(key), old = parent.keyed ?? new Map(), now = new Map();
+	const wanted = new Set(names);
+	const spare = reuse ? [...old.keys()].filter((name) => !wanted.has(name)) : [];
 	let place = parent.firstChild;
-	for (const item of items) {
-		const name = key(item);
-		const element = old.get(name) ?? make(item);
-		old.delete(name);
-		now.set(name, element);
+	items.forEach((item, i) => {
+		const from = old.has(names[i]) ? names[i] : spare.pop();
+		const element = old.get(from) ?? make(item);
+		old.delete(from);
+		now.set(names[i], element);
 		update(element, item);
 		if (element === place)
 			place = place.nextSibling;
-		else
+		else if (!reuse || element.parentNode !== parent) // the order of rows that are placed does not matter
 			parent.insertBefore(element, place);
-	}
+	});
 	for (const element of old.values())
 		element.remove();
 	parent.keyed = now;

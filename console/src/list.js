@@ -56,7 +56,7 @@ export class List {
 			element.index = index;
 			setAttribute(element, "aria-rowindex", index + 2);
 			this.row.update(element, item);
-		});
+		}, true);
 		this.#focus();
 	}
 

@@ -16,7 +16,7 @@ MAX_BYTES = 150_000
 
 @pytest.fixture
 def shoot(tmp_path):
-    console = Console(tmp_path / "chromium", size=(1280, 880))
+    console = Console(tmp_path / "chromium", size=(1280, 840))
 
     def take(name):
         path = Path(FOLDER) / f"console-{name}.png"

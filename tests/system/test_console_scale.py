@@ -45,15 +45,23 @@ class Watch:
         return self.lines[name]
 
 
+def read(pid, name):
+    """"" of a process that ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def memory_mb(driver):
     """Of the browser: all its processes, and the page's own; shared pages in their parts (PSS)."""
-    parents = {int(p.name): int((p / "stat").read_text().rsplit(")", 1)[1].split()[1]) for p in Path("/proc").iterdir() if p.name.isdigit()}
+    stats = {int(p.name): read(p.name, "stat") for p in Path("/proc").iterdir() if p.name.isdigit()}
+    parents = {pid: int(stat.rsplit(")", 1)[1].split()[1]) for pid, stat in stats.items() if stat}
     mine = {driver.service.process.pid}
     while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
         mine |= more
-    sizes = {pid: int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1]) // 1024 for pid in mine}
-    pages = [size for pid, size in sizes.items() if "--type=renderer" in Path(f"/proc/{pid}/cmdline").read_text()]
-    return {"browser": sum(sizes.values()), "page": max(pages)}
+    sizes = {pid: int(found[1]) // 1024 for pid in mine if (found := re.search(r"^Pss: +(\d+)", read(pid, "smaps_rollup"), re.M))}
+    return {"browser": sum(sizes.values()), "page": max(size for pid, size in sizes.items() if "--type=renderer" in read(pid, "cmdline"))}
 
 
 def watch_for(seconds, do=lambda: None):

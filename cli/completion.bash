@@ -24,7 +24,7 @@ _labpulse_value() { # option
 	--lang) COMPREPLY=($(compgen -W "ru en" -- "$cur")) ;;
 	--park | --machine) ;;
 	--user | --broker | --topic-root | --timeout | --every | --period | --from | --to | --expect | --point | \
-		--for | --phases | --devices | --registers | --port | --baud | --fleet | --interval | --alarms | --seed | --duration) ;;
+		--for | --phases | --devices | --registers | --port | --baud | --fleet | --interval | --alarms | --first | --seed | --duration) ;;
 	*) return 1 ;;
 	esac
 }

@@ -14,7 +14,7 @@
 #define S 1000000LL
 #define LEAVE_US (4 * S) /* for everybody's `offline` and its PUBACK */
 
-enum { MAX_PARKS = 10000, MAX_MACHINES = 1000, ROOT_MAX = 64 };
+enum { MAX_PARKS = 10000, MAX_MACHINES = 1000, MAX_NUMBER = 1000000, ROOT_MAX = 64 };
 
 static int
 check(struct fleet_options *o)
@@ -27,6 +27,8 @@ check(struct fleet_options *o)
 		return cli_fail(CLI_USAGE,
 			"--fleet PARKSxMACHINES: at most %d parks of at most %d machines",
 			MAX_PARKS, MAX_MACHINES);
+	if (o->first + o->parks > MAX_NUMBER)
+		return cli_fail(CLI_USAGE, "--first: parks are numbered up to %d", MAX_NUMBER);
 	if (o->interval_ms < 1000)
 		return cli_fail(CLI_USAGE, "--interval: 1s or more");
 	if (o->topic_root && (!*o->topic_root || strpbrk(o->topic_root, "+#") ||

@@ -17,6 +17,7 @@ struct fleet_options {
 	int interval_ms, duration_ms; /* between polls of a machine; 0: until told */
 	int alarms;                   /* of a machine in a day */
 	int seed;
+	int first;           /* number of the first park */
 	int parks, machines; /* fleet_run()'s */
 };
 
@@ -32,6 +33,7 @@ struct fleet_options {
 		{"--interval", CLI_DURATION_MS, &(f)->interval_ms,                                 \
 			"fleet: between polls of a machine (10s)"},                                \
 		{"--alarms", CLI_INT, &(f)->alarms, "fleet: of a machine in a day (1)"},           \
+		{"--first", CLI_INT, &(f)->first, "fleet: number of the first park (1)"},          \
 		{"--seed", CLI_INT, &(f)->seed, "fleet: another one, another story (1)"},          \
 	{                                                                                          \
 		"--duration", CLI_DURATION_MS, &(f)->duration_ms, "fleet: ends by itself"          \

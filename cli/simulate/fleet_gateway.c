@@ -254,7 +254,7 @@ name(struct fleet_gateway *g, size_t k, uint64_t seed)
 {
 	const struct fleet_options *o = g->fleet->options;
 
-	snprintf(g->park, sizeof g->park, "park-%03zu", k + 1);
+	snprintf(g->park, sizeof g->park, "park-%03zu", k + (size_t)o->first);
 	/* Numbers begin anew with each start, so the epoch is of the start, not of the seed. */
 	snprintf(g->epoch, sizeof g->epoch, "%08x",
 		(unsigned)fleet_hash(seed, (uint64_t)g->fleet->started_ms));
@@ -288,7 +288,7 @@ struct fleet_gateway *
 fleet_gateway_create(struct fleet *f, size_t k)
 {
 	const struct fleet_link_ops ops = {on_up, on_down, on_acked, on_message, on_ready, NULL};
-	uint64_t seed = fleet_hash((uint64_t)f->options->seed, k);
+	uint64_t seed = fleet_hash((uint64_t)f->options->seed, k + (size_t)f->options->first);
 	struct fleet_gateway *g = calloc(1, sizeof *g);
 
 	if (!g)

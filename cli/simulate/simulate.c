@@ -71,7 +71,7 @@ parse(struct call *call, int argc, char **argv)
 	o->baud = 9600;
 	call->fleet.interval_ms = 10000;
 	call->fleet.alarms = 1;
-	call->fleet.seed = 1;
+	call->fleet.seed = call->fleet.first = 1;
 	int n = cli_parse(argc, argv, &usage, &o->scenario);
 	if (n < 0)
 		return n;

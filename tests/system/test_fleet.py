@@ -165,7 +165,8 @@ def test_what_an_earlier_fleet_left_is_cleared(broker, fleet, subscribe):
 
 
 def test_watch_sees_all_of_them(broker, fleet, labpulse):
-    fleet().wait_settled(5)
+    fleet("3x4").wait_settled(3)
+    fleet("2x4", "--first", 4).wait_settled(2)  # as from another computer
     table = labpulse("watch", "--broker", broker.url, "--once", "--json").json
     assert {(m["park"], m["machine"]) for m in table["machines"]} == {(p, m) for p in PARKS for m in MACHINES}
 

@@ -197,12 +197,13 @@ MAN := $(wildcard docs/man/*.[158])
 .PHONY: install
 install: all ## DESTDIR and PREFIX as usual
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(SHARE)/labpulse/profiles \
-	  $(DOC)/examples $(DOC)/schemas $(DESTDIR)$(UNITDIR)
+	  $(DOC)/examples $(DOC)/schemas $(DOC)/pictures $(DESTDIR)$(UNITDIR)
 	install -m 755 $(BUILD)/labpulsed $(BUILD)/labpulse-alertmanager $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/labpulse $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 config/profiles/*.yaml $(SHARE)/labpulse/profiles/
 	install -m 644 README.md $(wildcard docs/*.md) $(DOC)/
 	install -m 644 docs/schemas/* $(DOC)/schemas/
+	install -m 644 docs/pictures/* $(DOC)/pictures/
 	install -m 644 config/labpulse.yaml $(wildcard config/alertmanager/*.yml) $(DOC)/examples/
 	$(foreach u,$(UNITS),sed 's|/usr/|$(PREFIX)/|' $(u) > $(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	$(foreach m,$(MAN),install -D -m 644 $(m) $(SHARE)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)

@@ -368,7 +368,7 @@ static const struct key metrics_keys[] = {
 		.offset = AT(listen),
 		.schema = "{\"type\":\"string\",\"pattern\":\":[0-9]+$\"}",
 		.shown = "off",
-		.doc = "`ADDRESS:PORT` for OpenMetrics over HTTP"},
+		.doc = "`ADDRESS:PORT` for metrics over HTTP, in either format of Prometheus"},
 };
 static const struct key_table metrics_table = KEY_TABLE("metrics", metrics_keys);
 

@@ -11,7 +11,7 @@ demo="$build mosquitto"
 console="nodejs npm"
 test="$demo $console chromium chromium-driver fonts-dejavu-core python3-selenium mosquitto-clients libcmocka-dev umockdev gir1.2-umockdev-1.0 python3-gi openssl python3 python3-pytest python3-pytest-xdist
       python3-pymodbus python3-serial python3-serial-asyncio python3-paho-mqtt python3-jsonschema
-      python3-yaml python3-jinja2 python3-pyte mbpoll socat prometheus prometheus-alertmanager python3-seccomp"
+      python3-yaml python3-jinja2 python3-pyte python3-wcwidth mbpoll socat prometheus prometheus-alertmanager python3-seccomp"
 lint="clang clang-format universal-ctags"
 fuzz="$build clang libclang-rt-dev"
 bench="$test collectd-core strace valgrind"

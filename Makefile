@@ -137,12 +137,13 @@ arrows: ## who may include what
 	@tests/arrows.sh
 
 .PHONY: test-more
-test-more: ## the long tests, everything again under sanitizers and filters; as root also the packages
+test-more: ## the long tests, everything again under sanitizers and filters, a cluster; as root also the packages
 	@tests/setup.sh test lint
 	LONG=1 $(MAKE) --no-print-directory test
 	LONG=1 $(MAKE) --no-print-directory sanitize
 	LONG=1 $(MAKE) --no-print-directory sandbox
 	FUZZ_SECONDS=10 $(MAKE) --no-print-directory fuzz
+	$(MAKE) --no-print-directory cluster-test
 	[ "$$(id -u)" -ne 0 ] || $(MAKE) --no-print-directory package-test cross-test
 
 .PHONY: sanitize

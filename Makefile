@@ -127,7 +127,7 @@ system: all $(BUILD)/fill_backlog
 	@BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider $(TIMED)
 
 # Looks at single intervals, so nothing may run beside it.
-TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_reload_load.py tests/system/test_replay.py
+TIMED := tests/system/test_dead_units.py tests/system/test_reload.py tests/system/test_reload_load.py tests/system/test_replay.py tests/system/test_console_scale.py
 
 # Most of them wait most of the time.
 PYTEST ?= -n 4

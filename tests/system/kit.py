@@ -108,7 +108,7 @@ class OneConnection(paho.Client):
 
 class Client:
     """A client with MQTT 5, connected once: .code of the CONNACK, or the error that ended the connection before it; .messages,
-    .properties, and .closed with the DISCONNECT's code when the connection is over."""
+    .properties, and .closed, not empty when the connection is over."""
 
     def __init__(self, kit, who, password=None, port="8883", session=None, cert=None, name=None, transport="tcp"):
         self.messages, self.closed, self.code, self.properties = [], [], None, None
@@ -135,6 +135,7 @@ class Client:
     def _failed(self, error):
         if self.code is None:
             self.code = error
+        self.closed.append(error)
         self.answered.set()
 
     def _on_connect(self, _client, _userdata, _flags, code, properties):

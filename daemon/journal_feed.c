@@ -225,21 +225,31 @@ struct archived {
 	char topic[256]; /* a copy: whoever confirms can name topics without end */
 	char epoch[16];
 	uint64_t seq;
+	int64_t oldest; /* record that is left */
 };
 
 static void
 run_archived(struct spool_job *job, struct spool_files *files)
 {
 	struct archived *a = (struct archived *)job;
-	if (files->store)
-		store_forget_upto(files->store, a->topic, a->epoch, a->seq);
+	if (!files->store)
+		return;
+	store_forget_upto(files->store, a->topic, a->epoch, a->seq);
+	a->oldest = store_oldest_record(files->store);
 }
 
+/* An archiver that missed one record confirms others all the time: its word counts as one only if
+ * it is about the oldest. */
 static void
 archived_done(struct gateway *g, struct spool_job *job)
 {
-	if (!g->journal->lazy_us) /* an empty commit, for the new figures */
-		g->journal->lazy_us = clock_mono_us();
+	const struct archived *a = (struct archived *)job;
+	struct journal *j = g->journal;
+	if (a->oldest <= 0 || a->oldest != j->unarchived)
+		j->unarchived_us = clock_mono_us();
+	j->unarchived = a->oldest;
+	if (!j->lazy_us) /* an empty commit, for the new figures */
+		j->lazy_us = clock_mono_us();
 	free(job);
 }
 
@@ -253,7 +263,6 @@ journal_archived(struct gateway *g, const char *topic, const char *epoch, uint64
 	snprintf(a->topic, sizeof(a->topic), "%s", topic);
 	a->seq = seq;
 	snprintf(a->epoch, sizeof(a->epoch), "%s", epoch);
-	g->journal->unarchived_us = clock_mono_us();
 	spool_post(g->spool, &a->job);
 }
 

@@ -23,7 +23,8 @@ struct journal {
 	uint64_t losses;             /* of the file, as far as we have noticed */
 	struct store_stats disk;     /* as of the last commit */
 	struct spool_job *behind_it; /* to be posted after the next commit */
-	int64_t unarchived_us;       /* since when the archiver owes a word; 0: it does not */
+	int64_t unarchived_us; /* since when the archiver owes a word for it; 0: it does not */
+	int64_t unarchived;    /* the oldest record that it has not confirmed; 0: not known */
 };
 
 /* Which events may go, after `behind`, `fed` or `broken` has changed. */

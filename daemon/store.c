@@ -373,6 +373,21 @@ store_forget_upto(struct store *s, const char *topic, const char *epoch, uint64_
 	return rc < 0 ? rc : before - s->totals.records;
 }
 
+int64_t
+store_oldest_record(struct store *s)
+{
+	struct query *q = database_query(s->db, "SELECT coalesce(min(id), 0) FROM record", "");
+	int64_t oldest = 0;
+	int rc;
+	if (!q)
+		return -EIO;
+	rc = database_row(q);
+	if (rc == 1)
+		oldest = database_int(q, 0);
+	database_done(q);
+	return rc < 0 ? rc : oldest;
+}
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* Columns id, topic, epoch, seq, ts, reason, payload, delta (NULL: nothing to mend), the wrong

@@ -45,6 +45,8 @@ bool store_is_synced(const struct store *s, int64_t *offset_ms);
 /* An archiver has all of this topic and epoch up to seq. The number of records forgotten, or
  * -errno. */
 int64_t store_forget_upto(struct store *s, const char *topic, const char *epoch, uint64_t seq);
+/* The number of the oldest record, 0: there is none; or -errno. */
+int64_t store_oldest_record(struct store *s);
 /* Forgets the oldest records until `bytes` of payload went; tells each before. Those of topic `but`
  * stay: they tell what went (NULL: none). 0 or -errno. */
 typedef bool store_record_fn(void *arg, const struct store_record *r);

@@ -102,3 +102,21 @@ def test_an_archiver_confirms(tmp_path, broker, subscribe, simulate, daemon):
     sub.wait_for(lambda m: m.json["ts"] > time.time() * 1000 - 1000, topic="machines/m1/telemetry", since=mark)
     seen = [m.json["seq"] for m in sub.find("machines/m1/event", since=mark)]
     assert all(seq > last["seq"] for seq in seen), "what was confirmed does not come again"
+
+
+@pytest.mark.long
+def test_an_archiver_that_missed_one(tmp_path, broker, subscribe, simulate, daemon):
+    """It goes on confirming another topic; what it never confirmed comes again after 5 min all the same."""
+    bench = Bench(tmp_path, broker.url).add("m1", "line")
+    bench.mqtt["ack"] = "archiver"
+    bench.simulate(simulate)
+    sub = subscribe(broker.port, validate=False)
+    daemon(bench.write())
+    first = sub.wait_for(lambda m: m.json["seq"] == 1, topic="machines/m1/event").json
+    word = json.dumps({"epoch": first["epoch"], "upto": {"gateways/gw1/event": 999}})
+
+    def came_again():
+        sub.client.publish("parks/p1/gateways/gw1/ack", word, qos=1)
+        return [m.json for m in sub.find("machines/m1/event") if m.json["seq"] == 1][1:]
+
+    assert wait_until(came_again, timeout=330, what="the event comes again", interval=10)[0] == first

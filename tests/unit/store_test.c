@@ -142,6 +142,7 @@ test_archiver_forgets(void **state)
 	assert_int_equal(apply(s, c, 4), 0);
 	assert_int_equal(store_forget_upto(s, "machines/m/event", "e1", 3), 1);
 	assert_int_equal(store_forget_upto(s, "machines/m/event", "e1", 3), 0);
+	assert_int_equal(store_oldest_record(s), 2); /* of another topic */
 	assert_string_equal(records(s, 0), "2 machines/other/event e1 2 2000 2;"
 					   "3 machines/m/event e2 3 3000 3;"
 					   "4 machines/m/event e1 4 4000 4;");

@@ -138,7 +138,7 @@ arrows: ## who may include what
 
 .PHONY: test-more
 test-more: ## the long tests, everything again under sanitizers and filters, a cluster; as root also the packages
-	@tests/setup.sh test lint
+	@tests/setup.sh test lint storage
 	LONG=1 $(MAKE) --no-print-directory test
 	LONG=1 $(MAKE) --no-print-directory sanitize
 	LONG=1 $(MAKE) --no-print-directory sandbox

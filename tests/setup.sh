@@ -19,7 +19,7 @@ deb="$build build-essential debhelper dpkg-dev fakeroot lintian man-db bash-comp
 cross="$deb mmdebstrap arch-test qemu-user-static mosquitto mosquitto-clients"
 boot="$deb mmdebstrap systemd-container"
 cluster="$test ejabberd"
-storage="$test postgresql influxdb"
+storage="$test postgresql python3-psycopg2 influxdb"
 vm="$boot qemu-system-x86 qemu-utils e2fsprogs openssh-client socat python3 python3-paho-mqtt mosquitto"
 
 wanted=""

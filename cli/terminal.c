@@ -81,17 +81,21 @@ terminal_leave(void)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 }
 
-/* Ctrl-Z: the shell gets its screen; `fg` goes on behind raise(). Everything called here may be
- * called from a signal handler (signal-safety(7)). */
+/* Ctrl-Z: the shell gets its screen; `fg` goes on behind sigprocmask(). Everything called here may
+ * be called from a signal handler (signal-safety(7)). */
 static void
 on_stop(int number)
 {
 	int error = errno;
+	sigset_t stop;
 
+	sigemptyset(&stop);
+	sigaddset(&stop, number);
 	terminal_leave();
 	signal(number, SIG_DFL);
 	raise(number);
-	sigaction(number, &(struct sigaction){.sa_handler = on_stop, .sa_flags = SA_NODEFER}, NULL);
+	sigprocmask(SIG_UNBLOCK, &stop, NULL); /* it is blocked in its own handler: stops here */
+	sigaction(number, &(struct sigaction){.sa_handler = on_stop}, NULL);
 	show();
 	resized = 1;
 	errno = error;
@@ -105,8 +109,7 @@ terminal_enter(void)
 
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		sigaction(signals[i], &action, NULL);
-	sigaction(
-		SIGTSTP, &(struct sigaction){.sa_handler = on_stop, .sa_flags = SA_NODEFER}, NULL);
+	sigaction(SIGTSTP, &(struct sigaction){.sa_handler = on_stop}, NULL);
 	show();
 	atexit(terminal_leave);
 }

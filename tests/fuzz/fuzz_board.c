@@ -53,22 +53,25 @@ own_sequence(const char *at)
 	return at + 1;
 }
 
+/* Ends the text and frees it. */
 static void
-check_text(bool is_tty)
+check_text(struct frame *f)
 {
-	assert(strlen(printed) == n_printed);
-	for (const char *at = printed; *at;) {
+	frame_end_line(f);
+	assert(!memchr(f->buf, '\0', f->len));
+	f->buf[f->len - 1] = '\0'; /* in place of the last line end */
+	for (const char *at = f->buf; *at;) {
 		unsigned char c = (unsigned char)*at;
 
-		if (is_tty && c == ESC) {
+		if (f->colours && c == ESC) {
 			at = own_sequence(at);
 			continue;
 		}
-		assert((c >= ' ' && c != 0x7F) || c == '\n' || (is_tty && c == '\r'));
+		assert((c >= ' ' && c != 0x7F) || c == '\n' || (f->in_place && c == '\r'));
 		assert(c != 0xC2 || (unsigned char)at[1] >= 0xA0);
 		at++;
 	}
-	free(printed);
+	frame_finish(f);
 }
 
 static void
@@ -81,32 +84,46 @@ check_json(void)
 	free(printed);
 }
 
+/* Lines without end for a file, and a small screen. */
+static void
+draw(const struct board *b, const struct row *rows, size_t n, bool is_live)
+{
+	struct frame f = {.colours = is_live, .in_place = is_live, .width = is_live ? 40 : 0};
+	struct screen screen = {.height = is_live ? 12 : 0,
+		.language = events.language,
+		.board = b,
+		.events = &events,
+		.rows = rows,
+		.n = n};
+
+	frame_begin(&f);
+	screen_draw(&screen, &f);
+	check_text(&f);
+}
+
+static void
+explain(const struct row *rows, size_t n, size_t width)
+{
+	struct frame f = {.width = width};
+
+	frame_begin(&f);
+	for (size_t i = 0; i < n; i++) {
+		explain_alarms(&f, &rows[i], LANGUAGE_RU);
+		explain_maintenance(&f, &rows[i], LANGUAGE_EN);
+		explain_job(&f, &rows[i], LANGUAGE_EN);
+	}
+	check_text(&f);
+}
+
 static void
 show(const struct board *b, struct row *rows, size_t n)
 {
-	for (int is_tty = 0; is_tty < 2; is_tty++) {
-		struct screen screen = {.is_tty = is_tty,
-			.language = events.language,
-			.board = b,
-			.events = &events,
-			.rows = rows,
-			.n = n};
-
-		listen_in();
-		screen_print(&screen);
-		stop_listening();
-		check_text(is_tty);
-	}
+	draw(b, rows, n, false);
+	draw(b, rows, n, true);
+	explain(rows, n, 0);
+	explain(rows, n, 40);
 	listen_in();
-	for (size_t i = 0; i < n; i++) {
-		explain_alarms(&rows[i], LANGUAGE_RU);
-		explain_maintenance(&rows[i], LANGUAGE_EN);
-		explain_job(&rows[i], LANGUAGE_EN);
-	}
-	stop_listening();
-	check_text(false);
-	listen_in();
-	board_print_json(rows, n, &events);
+	board_print_json(rows, n, b, &events);
 	stop_listening();
 	check_json();
 }

@@ -50,7 +50,7 @@ second_due(struct timer *t)
 {
 	struct fleet *f = (struct fleet *)(void *)((char *)t - offsetof(struct fleet, second));
 
-	fleet_command_stats(f);
+	fleet_say_stats(f);
 	reactor_arm(f->reactor, t, t->at_us + S);
 }
 
@@ -146,7 +146,7 @@ run(struct fleet *f, bool from_stdin)
 	if (rc)
 		return cli_fail(CLI_OTHER, "simulate: %s", strerror(-rc));
 	leave(f);
-	fleet_command_stats(f);
+	fleet_say_stats(f);
 	return CLI_FINE;
 }
 

@@ -9,17 +9,7 @@
 #include "cli/simulate/fleet_impl.h"
 #include "config/json.h"
 
-enum { MAX_WORDS = 6, LINE = 1024 };
-
-static void
-say(struct json *j)
-{
-	json_close(j, '}');
-	if (json_end(j)) {
-		puts(j->buf);
-		fflush(stdout);
-	}
-}
+enum { MAX_WORDS = 6, LINE = 256 };
 
 /* ---- commands: NULL, or what is wrong ------------------------------------------------------- */
 
@@ -126,7 +116,7 @@ static const char *
 tell_stats(struct call *call)
 {
 	call->later = true;
-	fleet_command_stats(call->f);
+	fleet_say_stats(call->f);
 	return NULL;
 }
 
@@ -178,7 +168,7 @@ obey(struct fleet *f, char *line)
 	json_put_bool(&j, "ok", !wrong);
 	if (wrong)
 		json_put_string(&j, "error", wrong);
-	say(&j);
+	fleet_say(&j);
 }
 
 static void
@@ -210,59 +200,4 @@ fleet_command_start(struct fleet *f)
 {
 	f->commands = (struct watch){STDIN_FILENO, on_readable};
 	return reactor_watch(f->reactor, &f->commands, EPOLLIN);
-}
-
-/* ---- what is told ---------------------------------------------------------------------------- */
-
-void
-fleet_command_published(struct fleet_gateway *g, size_t machine, size_t alarm, int64_t asked_ms)
-{
-	const struct fleet_machine *m = &g->machines[machine];
-	char buf[LINE];
-	struct json j;
-
-	json_init(&j, buf, sizeof buf);
-	json_open(&j, NULL, '{');
-	json_put_bool(&j, "ok", true);
-	json_put_string(&j, "park", g->park);
-	json_put_string(&j, "machine", m->id);
-	json_put_string(&j, "code", m->model.kind->alarms[alarm].code);
-	json_put_bool(&j, "active", m->alarms[alarm].active);
-	json_put_int(&j, "asked", asked_ms);
-	json_put_int(&j, "published", fleet_wall_ms());
-	say(&j);
-}
-
-void
-fleet_command_stats(struct fleet *f)
-{
-	uint64_t connected = 0, in_flight = 0, backlog = 0, events = 0, live = 0, settled = 0;
-	const struct fleet_stats *s = &f->stats;
-	char buf[LINE];
-	struct json j;
-
-	for (size_t k = 0; k < f->n; k++) {
-		const struct fleet_gateway *g = f->gateways[k];
-		connected += fleet_link_is_up(g->link);
-		settled += fleet_link_is_up(g->link) && !g->burst;
-		in_flight += g->n_flights;
-		backlog += g->waiting;
-		events += g->events.end - g->events.first;
-		live += g->n_live;
-	}
-	const struct {
-		const char *key;
-		uint64_t value;
-	} figures[] = {{"connected", connected}, {"settled", settled}, {"connects", s->connects},
-		{"losses", s->losses}, {"published", s->published}, {"acked", s->acknowledged},
-		{"refused", s->refused}, {"in_flight", in_flight}, {"pictures", s->pictures},
-		{"events", s->events}, {"telemetry", s->telemetry}, {"history", s->history},
-		{"records", s->records}, {"dropped", s->dropped}, {"waiting_live", live},
-		{"waiting_events", events}, {"backlog", backlog}};
-	json_init(&j, buf, sizeof buf);
-	json_open(&j, NULL, '{');
-	json_put_int(&j, "t", fleet_wall_ms());
-	for (size_t k = 0; k < sizeof figures / sizeof figures[0]; k++)
-		json_put_uint(&j, figures[k].key, figures[k].value);
-	say(&j);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/simulate/fleet_impl.h"
 
@@ -20,17 +19,9 @@ enum { RECONNECT_MIN_MS = 1000, RECONNECT_MAX_MS = 30000 };
 #define CONTAINER(p, member)                                                                       \
 	((struct fleet_gateway *)(void *)((char *)(p)-offsetof(struct fleet_gateway, member)))
 
-int64_t
-fleet_wall_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-double
-fleet_random(struct fleet_gateway *g)
+/* Uniform in [0, 1). */
+static double
+random_of(struct fleet_gateway *g)
 {
 	return (double)(fleet_hash(g->random, g->drawn++) >> 11) / 9007199254740992.0;
 }
@@ -79,7 +70,7 @@ on_down(void *arg, int reason, const char *why)
 	}
 	g->round = 0;
 	connect_in(g, 1000 * fleet_backoff_ms(RECONNECT_MIN_MS, RECONNECT_MAX_MS, g->attempt++,
-				     reason, fleet_random(g)));
+				     reason, random_of(g)));
 }
 
 /* As daemon/inbound.c: our own availability, and for a while what is there in our name. */
@@ -96,7 +87,7 @@ on_up(void *arg, unsigned receive_maximum)
 	g->up_since_ms = fleet_wall_ms();
 	g->lookout_until_us = g->up_since_us + LOOKOUT_US;
 	g->round = 0;
-	g->history_from_us = g->up_since_us + (int64_t)(fleet_random(g) * SPREAD_US);
+	g->history_from_us = g->up_since_us + (int64_t)(random_of(g) * SPREAD_US);
 	fleet_pace_init(&g->pace, g->up_since_us);
 	g->fleet->stats.connects++;
 	fleet_link_subscribe(g->link, g->will);
@@ -273,14 +264,13 @@ start_timers(struct fleet_gateway *g, size_t k)
 	int64_t start_us = g->fleet->started_us;
 
 	g->spacing_us = g->names.interval_ms * 1000 / (int64_t)g->n;
-	g->first_us = start_us + (int64_t)(fleet_random(g) * (double)g->spacing_us);
+	g->first_us = start_us + (int64_t)(random_of(g) * (double)g->spacing_us);
 	g->poll.fire = poll_due;
 	g->second.fire = second_due;
 	g->connect.fire = connect_now;
-	g->health_us = start_us - (int64_t)(fleet_random(g) * HEALTH_US);
+	g->health_us = start_us - (int64_t)(random_of(g) * HEALTH_US);
 	reactor_arm(g->fleet->reactor, &g->poll, g->first_us);
-	reactor_arm(
-		g->fleet->reactor, &g->second, start_us + (int64_t)(fleet_random(g) * (double)S));
+	reactor_arm(g->fleet->reactor, &g->second, start_us + (int64_t)(random_of(g) * (double)S));
 	reactor_arm(g->fleet->reactor, &g->connect, start_us + (int64_t)k * START_SPREAD_US);
 }
 

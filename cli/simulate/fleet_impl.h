@@ -20,6 +20,8 @@ enum {
 	FLEET_EVENTS = 65536 /* events of one gateway that wait; what is more does not happen */
 };
 
+struct json; /* config/json.h */
+
 enum fleet_lane { FLEET_PICTURE, FLEET_EVENT, FLEET_LIVE_LANE, FLEET_HISTORY, FLEET_LANES };
 
 struct fleet_record {
@@ -110,8 +112,11 @@ struct fleet {
 	char scratch[72 * 1024];
 };
 
+/* fleet_say.c: lines of standard output, and the time in them. */
 int64_t fleet_wall_ms(void);
-double fleet_random(struct fleet_gateway *g); /* uniform in [0, 1) */
+void fleet_say(struct json *j); /* an object that is open still */
+void fleet_say_stats(struct fleet *f);
+void fleet_say_published(struct fleet_gateway *g, size_t machine, size_t alarm, int64_t asked_ms);
 
 /* fleet_gateway.c */
 struct fleet_gateway *fleet_gateway_create(struct fleet *f, size_t k);
@@ -149,10 +154,7 @@ void fleet_send_acknowledged(struct fleet_gateway *g, int mid, int code);
 const char *fleet_path(const struct fleet_gateway *g, char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* fleet_command.c: lines of standard input; answers and statistics as lines of standard output. */
+/* fleet_command.c: lines of standard input. */
 int fleet_command_start(struct fleet *f);
-void fleet_command_stats(struct fleet *f);
-void fleet_command_published(
-	struct fleet_gateway *g, size_t machine, size_t alarm, int64_t asked_ms);
 
 #endif

@@ -162,7 +162,7 @@ send_picture(struct fleet_gateway *g, struct fleet_flight *flight)
 		return false;
 	if (topic >= FLEET_ALARM && machine->alarms[topic - FLEET_ALARM].asked_ms) {
 		struct fleet_life *life = &machine->alarms[topic - FLEET_ALARM];
-		fleet_command_published(g, g->cursor, topic - FLEET_ALARM, life->asked_ms);
+		fleet_say_published(g, g->cursor, topic - FLEET_ALARM, life->asked_ms);
 		life->asked_ms = 0;
 	}
 	return true;

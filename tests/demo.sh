@@ -96,7 +96,9 @@ if [ -t 0 ] && [ -t 1 ]; then
 fi
 
 mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
+# Started by root it would become the user mosquitto, who may not look into everybody's home.
 cat >"$dir/mosquitto.conf" <<CONF
+user $(id -un)
 listener $port 127.0.0.1
 listener $web 127.0.0.1
 protocol websockets

@@ -78,7 +78,9 @@ def points(topic, payload):
         found = find(body, steps(chosen["path"]))
         for one in found if isinstance(found, list) else [found]:
             fields = dict(flatten(one, bare=chosen.get("disable_prepend_keys", False)))
-            at = fields.pop(chosen["timestamp_key"]) if "timestamp_key" in chosen else find(body, steps(rule["timestamp_path"]))
+            inside = "timestamp_key" in chosen
+            at = fields.pop(chosen["timestamp_key"]) if inside else find(body, steps(rule["timestamp_path"]))
+            at *= {"unix": 1000, "unix_ms": 1}[(chosen if inside else rule)["timestamp_format"]]
             own = {name: fields.pop(name) for name in chosen.get("tags", [])}
             made.append((rule["measurement_name"], {**tags, **own}, fields, at))
     return [p for p in made if p[2]]
